@@ -1,0 +1,192 @@
+"""Options and argument types that several commands share."""
+
+from __future__ import annotations
+
+import calendar
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from quire_engine.records import Filters
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_RELATIVE = re.compile(r"(\d{1,6})([dwmy])", re.IGNORECASE)
+
+
+class Moment(click.ParamType[float]):
+    """A point in time as Unix seconds: an ISO date or time, or an age (``7d``, ``2w``, ``3m``, ``1y``)."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, (int, float)):
+            return float(value)
+        text = str(value).strip()
+        try:
+            if match := _RELATIVE.fullmatch(text):
+                return ago(int(match[1]), match[2].lower()).timestamp()
+            return datetime.fromisoformat(text).timestamp()
+        except (ValueError, OverflowError, OSError):
+            self.fail(
+                f"{text[:40]!r} is no date: give one as 2024-05-31, or an age as 7d, 2w, 3m or 1y", param, ctx
+            )
+
+
+def ago(amount: int, unit: str, now: datetime | None = None) -> datetime:
+    """The moment ``amount`` days (d), weeks (w), calendar months (m) or years (y) before ``now``.
+
+    Raises `ValueError` or `OverflowError` when that lies outside the calendar.
+    """
+    now = now or datetime.fromtimestamp(time.time())
+    if unit in "dw":
+        return now - timedelta(days=amount * (7 if unit == "w" else 1))
+    months = now.year * 12 + now.month - 1 - amount * (12 if unit == "y" else 1)
+    year, month = divmod(months, 12)
+    last_day = calendar.monthrange(year, month + 1)[1] if year > 0 else 28
+    return now.replace(year=year, month=month + 1, day=min(now.day, last_day))
+
+
+class Condition(click.ParamType[tuple[str, str]]):
+    """A ``property=value`` pair."""
+
+    name = "property=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, wanted = str(value).partition("=")
+        if not equals or not name.strip():
+            self.fail(
+                f"{str(value)[:40]!r} has no '=': write it as property=value, as in status=done", param, ctx
+            )
+        return name.strip(), wanted.strip()
+
+
+def vault_option(command: Decorated) -> Decorated:
+    """``--vault``."""
+    return click.option(
+        "--vault",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="The folder of notes. Default: QUIRE_VAULT, the settings, or the Obsidian vault around you.",
+    )(command)
+
+
+def colour_option(command: Decorated) -> Decorated:
+    """``--color/--no-color``."""
+    return click.option(
+        "--color/--no-color",
+        "colour",
+        default=None,
+        help="Colours, or none. Default: on a terminal, unless NO_COLOR is set; FORCE_COLOR forces them.",
+    )(command)
+
+
+def json_option(command: Decorated) -> Decorated:
+    """``--json`` for commands that have no other format for scripts."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def query_options(command: Decorated) -> Decorated:
+    """What ``search`` and ``ask`` have in common, `filter_options` included."""
+    for option in reversed(
+        [
+            click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+            click.option("--jsonl", "as_lines", is_flag=True, help="Print JSON lines, as results come."),
+            click.option(
+                "--batch",
+                type=click.Path(dir_okay=False, allow_dash=True),
+                metavar="FILE|-",
+                help='Take questions from a file or stdin, one a line: plain text, or {"id": …, "text": …}. '
+                "Prints one JSON line per question, in order, and exits with the gravest outcome "
+                "(2, 1, 5, 3, 4, 0).",
+            ),
+            click.option(
+                "-n",
+                "--limit",
+                type=click.IntRange(1, 1000),
+                default=10,
+                show_default=True,
+                help="The most passages to find.",
+            ),
+            click.option("--explain", is_flag=True, help="Show how each score came about."),
+            click.option(
+                "--no-sync", is_flag=True, help="Use the index as it is; do not look for changes first."
+            ),
+        ]
+    ):
+        command = option(command)
+    return filter_options(command)
+
+
+def wrong_usage(message: str) -> click.UsageError:
+    """The error to raise for a wrong call of the running command."""
+    return click.UsageError(message, click.get_current_context(silent=True))
+
+
+def filter_options(command: Decorated) -> Decorated:
+    """``--topic``, ``--tag``, ``--since``, ``--before`` and ``--where``; see `filters`."""
+    for option in reversed(
+        [
+            click.option(
+                "--topic",
+                "--in",
+                "folders",
+                multiple=True,
+                metavar="FOLDER",
+                help="Only notes in this folder of the vault. May be repeated: any of them.",
+            ),
+            click.option(
+                "--tag",
+                "tags",
+                multiple=True,
+                metavar="TAG",
+                help="Only notes with this tag (or one below it). May be repeated: all of them.",
+            ),
+            click.option(
+                "--since",
+                type=Moment(),
+                metavar="WHEN",
+                help="Only notes changed then or later: 2024-05-31, 7d, 2w, 3m, 1y.",
+            ),
+            click.option("--before", type=Moment(), metavar="WHEN", help="Only notes changed before then."),
+            click.option(
+                "--where",
+                type=Condition(),
+                multiple=True,
+                metavar="PROPERTY=VALUE",
+                help="Only notes with this property. May be repeated: all of them.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def filters(
+    folders: tuple[str, ...],
+    tags: tuple[str, ...],
+    since: float | None,
+    before: float | None,
+    where: tuple[tuple[str, str], ...],
+) -> Filters:
+    """The filter that the options of `filter_options` ask for; the vault as a folder restricts nothing."""
+    from quire_engine.records import Filters
+
+    named = (folder.replace("\\", "/").removeprefix("./").strip("/") for folder in folders)
+    return Filters(
+        folders=tuple(folder for folder in named if folder not in ("", ".")),
+        tags=tuple(tag.lstrip("#") for tag in tags),
+        since=since,
+        before=before,
+        where=where,
+    )

@@ -1,0 +1,70 @@
+"""The only writer of stdout: results, for people or as JSON, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from typing import Any, TextIO
+
+from quire.cli.terminal import Flow, Palette, inert_json, inert_lines, is_terminal, wants_colour
+
+_MEASURE = 100
+"""Prose wider than this is hard to read, however wide the terminal is."""
+
+
+class Output:
+    """Where a command's results go. Every write is flushed: a reader sees a result when it exists."""
+
+    def __init__(self, colour: bool | None = None, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self.terminal = is_terminal(self._stream)
+        self.palette = Palette(wants_colour(self._stream, colour))
+        self._ascii = (getattr(self._stream, "encoding", None) or "utf-8").lower() not in ("utf-8", "utf8")
+        self._flow = Flow(self.width)
+
+    @property
+    def width(self) -> int:
+        """Columns for prose: those of the terminal within reason, or a fixed measure when there is none."""
+        columns = shutil.get_terminal_size((_MEASURE, 24)).columns if self.terminal else _MEASURE
+        return max(20, min(columns, _MEASURE))
+
+    def line(self, text: str = "") -> None:
+        """One line for people. What comes from notes must be inert by now; colours may be in it."""
+        self._write(text + "\n")
+
+    def piece(self, text: str) -> None:
+        """The next piece of a text that arrives bit by bit; made inert, and wrapped on a terminal."""
+        text = inert_lines(text)
+        self._write(self._flow.feed(text) if self.terminal else text)
+
+    def end(self) -> None:
+        """End a text that came in pieces."""
+        self._write(self._flow.finish() + "\n")
+
+    def json(self, value: Any) -> None:
+        """One JSON document on one line."""
+        document = json.dumps(value, ensure_ascii=self._ascii)
+        self._write(inert_json(document) + "\n")
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def prepare() -> None:
+    """Make stdout take any text: what its encoding lacks is escaped instead of raising."""
+    for_people = getattr(sys.stdout, "reconfigure", None)
+    if for_people is not None:
+        for_people(errors="backslashreplace")
+
+
+def abandon() -> None:
+    """Nobody reads stdout any more: drop what is still buffered, so that leaving stays quiet."""
+    try:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, sys.stdout.fileno())
+        os.close(descriptor)
+    except (OSError, ValueError):
+        return

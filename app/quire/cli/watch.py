@@ -1,0 +1,40 @@
+"""``quire watch``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from quire.cli.diagnostics import ExitCode
+from quire.cli.index import show_skipped, summary
+from quire.cli.options import colour_option, vault_option
+from quire.cli.progress import Progress
+from quire.cli.session import Session
+from quire_engine.records import SyncReport
+
+
+@click.command("watch", short_help="Keep the index up to date while notes change.")
+@vault_option
+@colour_option
+def command(vault: Path | None, colour: bool | None) -> ExitCode:
+    """Keep the index up to date while notes change, until interrupted with ctrl+c (exit code 130).
+
+    Writes a line to stderr for every sync.
+    """
+    session = Session(vault, colour)
+    stop = threading.Event()
+    with session.open() as engine, Progress(session.diagnostics, delay=0.5) as progress:
+        session.diagnostics.note(f"watching {session.vault}; ctrl+c to stop")
+
+        def synced(report: SyncReport) -> None:
+            session.diagnostics.note(f"{time.strftime('%H:%M:%S')} {summary(report)}")
+            show_skipped(session, report)
+
+        try:
+            engine.watch(stop, synced, progress.sync)
+        finally:
+            stop.set()
+    return ExitCode.DONE

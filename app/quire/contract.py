@@ -1,0 +1,218 @@
+"""What scripts read: Quire's records as JSON-safe dicts under versioned schema names.
+
+The field names are a promise. A field may be added within a version; one that changes its meaning or
+disappears needs a new version in ``schema``. Everything here is a pure function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from quire_engine.records import (
+    Answer,
+    AnswerEvent,
+    AnswerFinished,
+    AnswerText,
+    Citation,
+    Hit,
+    HitsFound,
+    IndexStatus,
+    InstalledModel,
+    ScoreTrace,
+    SearchResult,
+    SyncReport,
+    Wave,
+    WaveLoaded,
+)
+
+if TYPE_CHECKING:
+    from quire_engine.doctor import Finding
+
+SEARCH = "quire.search/1"
+ANSWER = "quire.answer/1"
+EVAL = "quire.eval/1"
+INDEX = "quire.index/1"
+STATUS = "quire.status/1"
+MODELS = "quire.models/1"
+DOCTOR = "quire.doctor/1"
+
+Json = dict[str, Any]
+
+
+def chunk_id(identity: int) -> str:
+    """A chunk's id as 16 hexadecimal digits, which survive readers that keep numbers as doubles."""
+    return f"{identity:016x}"
+
+
+def trace(value: ScoreTrace) -> Json:
+    """The signals whose contributions add up to the score, and the duplicates a hit stands for."""
+    return {
+        "signals": [
+            {
+                "name": signal.name,
+                "rank": signal.rank,
+                "score": signal.score,
+                "weight": signal.weight,
+                "contribution": signal.contribution,
+            }
+            for signal in value.signals
+        ],
+        "duplicates": list(value.duplicates),
+    }
+
+
+def hit(value: Hit) -> Json:
+    """One found passage."""
+    return {
+        "rank": value.rank,
+        "id": chunk_id(value.chunk_id),
+        "path": value.path,
+        "title": value.title,
+        "headings": list(value.headings),
+        "start_line": value.start_line,
+        "end_line": value.end_line,
+        "text": value.text,
+        "score": value.score,
+        "topic": value.topic,
+        "trace": trace(value.trace),
+    }
+
+
+def timings(values: Mapping[str, float]) -> Json:
+    """Milliseconds by stage, to the microsecond."""
+    return {stage: round(milliseconds, 3) for stage, milliseconds in values.items()}
+
+
+def search(result: SearchResult) -> Json:
+    """A whole search, ``quire.search/1``."""
+    return {
+        "schema": SEARCH,
+        "query": result.query,
+        "generation": result.generation,
+        "incomplete": result.incomplete,
+        "timings": timings(result.timings),
+        "hits": [hit(found) for found in result.hits],
+    }
+
+
+def search_lines(result: SearchResult) -> list[Json]:
+    """A search as one dict per hit, each of which stands on its own line."""
+    return [{"schema": SEARCH, "generation": result.generation, **hit(found)} for found in result.hits]
+
+
+def citation(value: Citation) -> Json:
+    """One proof of an answer."""
+    return {
+        "n": value.n,
+        "path": value.path,
+        "headings": list(value.headings),
+        "start_line": value.start_line,
+        "end_line": value.end_line,
+        "quote": value.quote,
+        "verified": value.verified,
+        "support": value.support,
+    }
+
+
+def wave(value: Wave) -> Json:
+    """One load of context."""
+    return {
+        "tier": value.tier,
+        "chunks": value.chunks,
+        "tokens": value.tokens,
+        "sufficiency": value.sufficiency,
+        "stop_reason": value.stop_reason,
+    }
+
+
+def answer(value: Answer) -> Json:
+    """A whole answer, ``quire.answer/1``."""
+    return {
+        "schema": ANSWER,
+        "question": value.question,
+        "answer": value.text,
+        "status": value.status.value,
+        "citations": [citation(proof) for proof in value.citations],
+        "waves": [wave(load) for load in value.waves],
+        "model": value.model,
+        "generation": value.generation,
+        "incomplete": value.incomplete,
+        "timings": timings(value.timings),
+        "hits": [hit(source) for source in value.hits],
+    }
+
+
+def answer_event(event: AnswerEvent) -> Json:
+    """One step of an answer; ``type`` is ``hits``, ``wave``, ``text`` or ``answer``."""
+    match event:
+        case HitsFound(result=result):
+            return {**search(result), "schema": ANSWER, "type": "hits"}
+        case WaveLoaded(wave=load):
+            return {"schema": ANSWER, "type": "wave", **wave(load)}
+        case AnswerText(text=text, citations=citations):
+            proofs = [citation(proof) for proof in citations]
+            return {"schema": ANSWER, "type": "text", "text": text, "citations": proofs}
+        case AnswerFinished(answer=value):
+            return {**answer(value), "type": "answer"}
+
+
+def index(report: SyncReport) -> Json:
+    """What a sync did, ``quire.index/1``."""
+    return {"schema": INDEX, **asdict(report), "skipped": [asdict(note) for note in report.skipped]}
+
+
+def status(value: IndexStatus) -> Json:
+    """The state of an index, ``quire.status/1``."""
+    return {
+        "schema": STATUS,
+        **asdict(value),
+        "topics": [asdict(topic) for topic in value.topics],
+        "skipped": [asdict(note) for note in value.skipped],
+        "warnings": [asdict(note) for note in value.warnings],
+    }
+
+
+def models(values: Iterable[InstalledModel], answering: str) -> Json:
+    """The models of this machine and of the catalogue, ``quire.models/1``.
+
+    ``answering`` is what writes answers when nothing else is asked for: a model's name or ``extractive``.
+    """
+    return {
+        "schema": MODELS,
+        "answering": answering,
+        "models": [
+            {
+                "name": model.name,
+                "kind": model.kind,
+                "bytes": model.bytes,
+                "installed": model.path is not None,
+                "in_use": model.in_use,
+                "path": model.path,
+                "licence": model.description.licence if model.description else None,
+                "repository": model.description.repository if model.description else None,
+                "revision": model.description.revision if model.description else None,
+                "sha256": model.description.sha256 if model.description else None,
+            }
+            for model in values
+        ],
+    }
+
+
+def doctor(findings: Iterable[Finding]) -> Json:
+    """What an examination of this machine found, ``quire.doctor/1``."""
+    listed = [asdict(finding) for finding in findings]
+    return {"schema": DOCTOR, "ok": all(finding["ok"] for finding in listed), "findings": listed}
+
+
+def json_safe(value: object) -> Any:
+    """``value`` with tuples as lists and floats that JSON lacks (NaN, infinities) as ``None``."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_safe(item) for item in value]
+    return value

@@ -1,0 +1,50 @@
+"""Quire's engine: finds, answers and cites. Knows no screen.
+
+Public names load on first use (PEP 562), so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from quire_engine._version import __version__
+
+if TYPE_CHECKING:
+    from quire_engine.engine import AskOptions, Engine
+    from quire_engine.inference.catalogue import catalogue, installed_models, verify_model
+    from quire_engine.inference.download import pull_model
+    from quire_engine.settings import Settings
+
+_LAZY = {
+    "AskOptions": "quire_engine.engine",
+    "Engine": "quire_engine.engine",
+    "Settings": "quire_engine.settings",
+    "catalogue": "quire_engine.inference.catalogue",
+    "installed_models": "quire_engine.inference.catalogue",
+    "pull_model": "quire_engine.inference.download",
+    "verify_model": "quire_engine.inference.catalogue",
+}
+
+__all__ = [
+    "AskOptions",
+    "Engine",
+    "Settings",
+    "__version__",
+    "catalogue",
+    "installed_models",
+    "pull_model",
+    "verify_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module = _LAZY[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

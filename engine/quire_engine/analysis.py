@@ -1,0 +1,91 @@
+"""From text to the terms that are indexed and compared; pure functions, any script.
+
+Words are folded (case, width, accents, Arabic letter variants) and, in Latin letters, stemmed; scripts
+written without spaces (and Korean, whose words carry particles) become overlapping pairs of characters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
+_WORD = re.compile(
+    # letters and digits, and the vowel signs that \w leaves out but words are written with
+    rf"(?:[^\W_]|[{_MARKS}\u0900-\u0963\u0966-\u0dff\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc"
+    r"\u0ec8-\u0ecd\u0f71-\u0f87\u102b-\u103e\u17b4-\u17d3]|(?<=\w)['’](?=\w))+"
+)
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
+    "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f]+"
+)
+_STRIP = re.compile(f"[{_MARKS}\u0640'’]")
+_ARABIC = str.maketrans("أإآٱىةؤئکی", "اااايهويكي")
+_LONGEST = 48
+"""Longer words are cut: nobody types them, and hostile notes are full of them."""
+
+STOP_WORDS = frozenset(
+    "a about all also am an and any are as at be been but by can could did do does doing for from had has "
+    "have having he her here him his how i if in into is it its just me more most my no nor not of on or "
+    "our out own she should so some such than that the their them then there these they this those to too "
+    "us very was we were what when where which while who whom why will with would you your".split()
+)
+
+
+@lru_cache(maxsize=200_000)
+def _stem(word: str) -> str:
+    stemmed: str = _stemmer().stemWord(word)
+    return stemmed
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("english")
+
+
+def fold(text: str) -> str:
+    """``text`` without the differences of case, width, accent and Arabic spelling that searchers ignore."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return unicodedata.normalize("NFC", _STRIP.sub("", decomposed)).translate(_ARABIC)
+
+
+def terms(text: str, *, keep_stop_words: bool = False) -> list[str]:
+    """The index terms of ``text``, in order, with repetitions."""
+    found: list[str] = []
+    for match in _WORD.finditer(text):
+        word = match.group()
+        if word.isascii():
+            word = word.lower()
+            if "'" in word:
+                word = word.removesuffix("'s").replace("'", "")
+            if keep_stop_words or word not in STOP_WORDS:
+                found.append(_stem(word[:_LONGEST]))
+            continue
+        word = fold(word)
+        position = 0
+        for run in _UNSPACED.finditer(word):
+            _append_word(found, word[position : run.start()], keep_stop_words)
+            letters = run.group()
+            found.extend(letters[i : i + 2] for i in range(max(1, len(letters) - 1)))
+            position = run.end()
+        _append_word(found, word[position:], keep_stop_words)
+    return found
+
+
+def _append_word(found: list[str], word: str, keep_stop_words: bool) -> None:
+    if word.endswith(("'s", "’s")):
+        word = word[:-2]
+    word = word.replace("'", "").replace("’", "")
+    if word and (keep_stop_words or word not in STOP_WORDS):
+        found.append(_stem(word[:_LONGEST]) if word.isascii() else word[:_LONGEST])
+
+
+def query_terms(text: str) -> list[str]:
+    """The distinct terms of a question, in order; stop words only when there is nothing else."""
+    return list(dict.fromkeys(terms(text) or terms(text, keep_stop_words=True)))

@@ -1,0 +1,1 @@
+"""Answers with verified citations, from a language model or by extraction."""

@@ -1,0 +1,150 @@
+"""From passages to an answer in which nothing is shown that was not checked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from quire_engine.answering.citations import CitationLedger, ReadText
+from quire_engine.answering.drafts import DraftSentence
+from quire_engine.answering.extractive import NAME, Candidate, evidence_strength, extract, rank_sentences
+from quire_engine.answering.generative import generate
+from quire_engine.interfaces import Embedder, LanguageModel
+from quire_engine.records import (
+    Answer,
+    AnswerEvent,
+    AnswerFinished,
+    AnswerStatus,
+    AnswerText,
+    HitsFound,
+    SearchResult,
+    Wave,
+    WaveLoaded,
+)
+from quire_engine.settings import AnswerSettings
+
+ABSTENTION = "I found no evidence for this in your notes."
+_ENOUGH = 0.5
+"""Evidence below this strength is no evidence."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An answer in the making."""
+
+    ledger: CitationLedger
+    text: str = ""
+    shown: int = 0
+    dropped: int = 0
+    waves: list[Wave] = field(default_factory=list)
+
+
+class Answerer:
+    """Answers from search results, with a language model or by extraction."""
+
+    def __init__(
+        self,
+        embedder: Callable[[], Embedder],
+        rarity: Callable[[Sequence[str]], Mapping[str, float]],
+        read: ReadText,
+        settings: AnswerSettings,
+    ) -> None:
+        self._embedder = embedder
+        self._rarity = rarity
+        self._read = read
+        self._settings = settings
+
+    def answer(
+        self, question: str, result: SearchResult, model: LanguageModel | None
+    ) -> Iterator[AnswerEvent]:
+        """`HitsFound`, `WaveLoaded`…, `AnswerText`…, `AnswerFinished`; closing the iterator cancels.
+
+        Without evidence the answer abstains, and the language model is not asked. When nothing that the
+        model says can be verified, the answer is extracted instead.
+        """
+        begun = time.perf_counter()
+        yield HitsFound(result)
+        embedder = self._embedder()
+        ranked = rank_sentences(question, result.hits, embedder, self._rarity)
+        strength = evidence_strength(question, ranked, embedder.readability(question) >= 0.4)
+        draft = _Draft(CitationLedger(self._read))
+        name = model.name if model is not None else NAME
+        if strength >= _ENOUGH:
+            if model is not None:
+                yield from self._generated(draft, question, result, model)
+            if model is None or (draft.dropped and not draft.shown):
+                name = NAME
+                yield from self._extracted(draft, ranked, strength)
+        else:
+            yield from _wave(draft, Wave("critical", 0, 0, round(strength, 3), "no evidence"))
+        if not draft.shown:
+            draft.text = ABSTENTION
+            yield AnswerText(ABSTENTION)
+        answer = Answer(
+            question=question,
+            status=_status(draft),
+            text=draft.text,
+            citations=draft.ledger.citations,
+            waves=tuple(draft.waves),
+            model=name,
+            generation=result.generation,
+            incomplete=result.incomplete,
+            hits=result.hits,
+            timings={
+                **{f"search.{stage}": value for stage, value in result.timings.items()},
+                "total": round(result.timings.get("total", 0.0) + (time.perf_counter() - begun) * 1000, 3),
+            },
+        )
+        yield AnswerFinished(answer)
+
+    def _extracted(
+        self, draft: _Draft, ranked: Sequence[Candidate], strength: float
+    ) -> Iterator[AnswerEvent]:
+        sentences = extract(ranked, self._settings.sentences)
+        used = {evidence.hit.chunk_id for s in sentences for evidence in s.evidence}
+        yield from _wave(draft, Wave("critical", len(used), 0, round(strength, 3), "answered"))
+        # A quote that is no longer in its file makes room for the next best sentence.
+        for sentence in sentences:
+            yield from self._show(draft, sentence)
+        if not draft.shown:
+            for candidate in ranked:
+                yield from self._show(draft, extract([candidate], 1)[0])
+                if draft.shown:
+                    break
+            draft.dropped = 0
+
+    def _generated(
+        self, draft: _Draft, question: str, result: SearchResult, model: LanguageModel
+    ) -> Iterator[AnswerEvent]:
+        for event in generate(model, question, result.hits, self._settings):
+            if isinstance(event, WaveLoaded):
+                yield from _wave(draft, event.wave)
+            else:
+                yield from self._show(draft, event)
+
+    def _show(self, draft: _Draft, sentence: DraftSentence) -> Iterator[AnswerText]:
+        """Show a sentence if at least one of its quotes stands in its file; else count it as dropped."""
+        found = [cited for evidence in sentence.evidence if (cited := draft.ledger.cite(evidence))]
+        if not found:
+            draft.dropped += 1
+            return
+        numbers = sorted({citation.n for citation, _ in found})
+        marks = "".join(f"[{n}]" for n in numbers)
+        text = f"{sentence.text} {marks}"
+        if draft.shown:
+            text = sentence.separator + text
+        draft.text += text
+        draft.shown += 1
+        yield AnswerText(text, tuple(citation for citation, new in found if new))
+
+
+def _wave(draft: _Draft, wave: Wave) -> Iterator[WaveLoaded]:
+    draft.waves.append(wave)
+    yield WaveLoaded(wave)
+
+
+def _status(draft: _Draft) -> AnswerStatus:
+    if not draft.shown:
+        return AnswerStatus.ABSTAINED
+    return AnswerStatus.PARTIAL if draft.dropped else AnswerStatus.SUPPORTED

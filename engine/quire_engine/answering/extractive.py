@@ -1,0 +1,161 @@
+"""Answers without a language model: the sentences of the notes that answer best, verbatim."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from quire_engine.analysis import query_terms, terms
+from quire_engine.answering.drafts import DraftSentence, Evidence
+from quire_engine.interfaces import Embedder
+from quire_engine.markup import plain
+from quire_engine.records import Hit
+
+NAME = "extractive"
+_PASSAGES = 8
+_MOST_CANDIDATES = 64
+"""Sentences that are embedded for one question; a few milliseconds each."""
+_ALSO = 0.82
+"""A further sentence must score this share of the best one."""
+_REPEATED = 0.9
+"""Cosine from which two sentences say the same."""
+_LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
+_QUOTE_PREFIX = re.compile(r"^[ \t]*(?:>[ \t]?)+(?:\[![\w-]+\][+-]?[ \t]*)?", re.MULTILINE)
+_TABLE_RULE = re.compile(r"^[ \t|:-]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence of a passage with what speaks for it."""
+
+    hit: Hit
+    start: int
+    end: int
+    cosine: float
+    """With the question; 0 when the model cannot read it."""
+    coverage: float
+    """The share of the question's term weight that the sentence and its headings hold, 0 to 1."""
+    score: float
+    vector: object
+
+    @property
+    def text(self) -> str:
+        return self.hit.text[self.start : self.end]
+
+
+def rank_sentences(
+    question: str,
+    hits: Sequence[Hit],
+    embedder: Embedder,
+    rarity: Callable[[Sequence[str]], Mapping[str, float]],
+) -> list[Candidate]:
+    """The sentences of the best passages, best first, by meaning, rare words and the passage's rank."""
+    wanted = query_terms(question)
+    weights = rarity(wanted)
+    total = sum(weights.values()) or 1.0
+    readable = embedder.readability(question) >= 0.4
+    places = [
+        (hit, start, end)
+        for hit in hits[:_PASSAGES]
+        for start, end in hit.sentences
+        if _says_something(hit.text[start:end])
+    ][:_MOST_CANDIDATES]
+    if not places:
+        return []
+    if readable:
+        texts = [question, *(_with_context(hit, start, end) for hit, start, end in places)]
+        vectors = embedder.embed_passages(texts)
+        cosines = vectors[1:] @ vectors[0]
+    else:
+        vectors = np.zeros((len(places) + 1, 1), dtype=np.float32)
+        cosines = np.zeros(len(places), dtype=np.float32)
+    best_score = max(hit.score for hit in hits) or 1.0
+    ranked: list[Candidate] = []
+    for row, (hit, start, end) in enumerate(places):
+        inside = set(terms(plain(hit.text[start:end]), keep_stop_words=True))
+        around = set(terms(" ".join([hit.title, *hit.headings]), keep_stop_words=True))
+        covered = sum(
+            weight if term in inside else 0.5 * weight if term in around else 0.0
+            for term, weight in weights.items()
+        )
+        coverage = covered / total
+        cosine = float(cosines[row])
+        prior = hit.score / best_score
+        score = (0.55 * cosine if readable else 0.0) + 0.3 * coverage + 0.25 * prior
+        ranked.append(Candidate(hit, start, end, cosine, coverage, score, vectors[row + 1]))
+    ranked.sort(key=lambda c: -c.score)
+    return ranked
+
+
+def extract(ranked: Sequence[Candidate], most: int) -> list[DraftSentence]:
+    """The best one to ``most`` sentences, those of a passage together and in reading order."""
+    chosen: list[Candidate] = []
+    for candidate in ranked:
+        if len(chosen) == most or candidate.score < _ALSO * ranked[0].score:
+            break
+        if all(not _same(candidate, other) for other in chosen):
+            chosen.append(candidate)
+    order = {id(c.hit): position for position, c in reversed(list(enumerate(chosen)))}
+    chosen.sort(key=lambda c: (order[id(c.hit)], c.start))
+    return [_draft(candidate) for candidate in chosen]
+
+
+def evidence_strength(question: str, ranked: Sequence[Candidate], readable: bool) -> float:
+    """How sure it is that the best sentences bear on the question at all, 0 to 1.
+
+    A logistic function of the best cosine and the best coverage, fitted on questions that a vault answers
+    and questions of another field.
+    """
+    if not ranked:
+        return 0.0
+    cosine = max(c.cosine for c in ranked)
+    coverage = max(c.coverage for c in ranked)
+    logit = 12.0 * cosine + 5.0 * coverage - 7.6 if readable else 10.0 * coverage - 3.5
+    return float(1.0 / (1.0 + np.exp(-logit)))
+
+
+def _with_context(hit: Hit, start: int, end: int) -> str:
+    sentence = plain(hit.text[start:end])
+    # A short sentence means little without the heading that it stands under.
+    return f"{hit.headings[-1]}: {sentence}" if hit.headings else sentence
+
+
+def _says_something(sentence: str) -> bool:
+    return sum(c.isalnum() for c in sentence) >= 8 and not _TABLE_RULE.match(sentence)
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    if one.text == other.text:
+        return True
+    return float(np.dot(one.vector, other.vector)) >= _REPEATED  # type: ignore[call-overload]
+
+
+def _draft(candidate: Candidate) -> DraftSentence:
+    hit = candidate.hit
+    text, separator = candidate.text, " "
+    if text.lstrip().startswith("|"):
+        text, separator = _table_with(hit.text, candidate.start, candidate.end), "\n\n"
+    elif _LIST_ITEM.match(text):
+        text, separator = text.strip(), "\n"
+    elif "\n" not in text or not text.lstrip().startswith(("```", "~~~", "$$")):
+        text = " ".join(_QUOTE_PREFIX.sub("", text).split())
+    else:
+        separator = "\n\n"
+    support = min(1.0, max(0.0, 0.5 * candidate.cosine + 0.5 * candidate.coverage))
+    evidence = Evidence(hit, candidate.start, candidate.end, round(support, 3))
+    return DraftSentence(text, (evidence,), separator)
+
+
+def _table_with(text: str, start: int, end: int) -> str:
+    """The row text[start:end] under its table's header."""
+    lines = text[:start].splitlines()
+    header: list[str] = []
+    for line in reversed(lines):
+        if not line.lstrip().startswith("|"):
+            break
+        header.insert(0, line.strip())
+    row = text[start:end].strip()
+    return "\n".join([*header[:2], row]) if len(header) >= 2 else row

@@ -1,0 +1,1 @@
+"""Cutting notes into passages by structure and meaning."""

@@ -1,0 +1,361 @@
+"""Cuts a note into passages: structure first, then sentences, then where neighbours have least in common."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+from quire_engine.analysis import terms
+from quire_engine.chunking.sentences import LanguageTools
+from quire_engine.interfaces import TokenCounter
+from quire_engine.markup import plain
+from quire_engine.records import Block, BlockKind, Chunk, Note, Span
+
+_VERBATIM = frozenset({BlockKind.CODE, BlockKind.MATH, BlockKind.HTML})
+_WHOLE = _VERBATIM | {BlockKind.TABLE, BlockKind.LIST_ITEM}
+"""Kinds that are cut only when one of them alone exceeds the budget."""
+_SPECIAL_TOKENS = 2
+_HEADING_SHARE = 4
+"""At most one part in four of the budget goes to the heading path."""
+_OVERLAP_SHARE = 4
+"""A sentence longer than one part in four of the budget is not repeated."""
+_CUT_COST = 0.3
+"""What any cut costs, on the scale of cohesion (0 to 1); keeps passages from falling to pieces."""
+_INSIDE_BLOCK_COST = 0.5
+"""What a cut inside a paragraph or list item costs besides."""
+_WINDOW = 3
+"""Sentences on either side of a cut whose words are compared."""
+_UNTITLED_PROPERTIES = frozenset(
+    "title aliases alias tags tag cssclass cssclasses publish created modified updated date".split()
+)
+
+
+@dataclass(slots=True)
+class _Unit:
+    """The smallest piece that is not cut: a sentence, or a whole code fence, table or list item."""
+
+    start: int
+    end: int
+    sentences: list[tuple[int, int]]
+    block: int = 0
+    prose: bool = True
+    tokens: int = 0
+    hard: bool = False
+    """True when the passage must not reach across the unit's start."""
+
+
+class Chunker:
+    """Cuts notes to a budget in the embedding model's own tokens."""
+
+    def __init__(self, counter: TokenCounter, tools: LanguageTools, budget: int) -> None:
+        self._counter = counter
+        self._tools = tools
+        self._budget = budget
+
+    def chunk(self, note: Note) -> list[Chunk]:
+        """The passages of ``note`` in reading order; never empty, so that every note can be found.
+
+        Spans are exact (``note.text[start:end]`` is the passage); passages of a section that was cut may
+        share one sentence.
+        """
+        language = self._tools.language(note.text)
+        passages = _Passages(note)
+        for headings, blocks in _sections(note.blocks):
+            units = self._units(note, blocks, language)
+            if not units:
+                continue
+            context = self._counter.count_tokens([heading_context(headings)])[0] if headings else 0
+            context = min(context, self._budget // _HEADING_SHARE)
+            limit = self._budget - _SPECIAL_TOKENS - context
+            units = self._fit(note.text, units, limit)
+            for first, last in _partition(note.text, units, limit):
+                members = units[first:last]
+                if overlap := _overlap(units, first, members, limit):
+                    members = [overlap, *members]
+                sentences = [s for u in members for s in u.sentences if not _inside(s, note.comments)]
+                tokens = context + sum(u.tokens for u in members)
+                passages.add("text", members[0].start, members[-1].end, headings, tokens, sentences)
+        if not passages.chunks and (found := [b for b in note.blocks if b.kind is BlockKind.HEADING]):
+            start, end = found[0].span.start, found[-1].span.end
+            tokens = self._counter.count_tokens([note.text[start:end]])[0]
+            passages.add("text", start, end, (), tokens, [(b.span.start, b.span.end) for b in found])
+        for block in note.blocks:
+            if block.kind is BlockKind.PROPERTIES and (not passages.chunks or has_own_properties(note)):
+                passages.add("properties", block.span.start, block.span.end, (), 0, [])
+        if not passages.chunks:
+            passages.add("properties", 0, 0, (), 0, [])
+        return passages.chunks
+
+    def _units(self, note: Note, blocks: Sequence[Block], language: str | None) -> list[_Unit]:
+        units: list[_Unit] = []
+        identified = False
+        for number, block in enumerate(blocks):
+            first = len(units)
+            origin, end = block.span.start, block.span.end
+            text = note.text[origin:end]
+            if block.kind is BlockKind.TABLE:
+                spans = _line_spans(text)
+            elif block.kind in _VERBATIM:
+                spans = [(0, len(text))]
+            else:
+                spans = _merge_markers(text, self._tools.spans(text, language))
+            sentences = [(origin + s, origin + e) for s, e in spans]
+            if block.kind in _WHOLE:
+                units.append(_Unit(origin, end, sentences, number, prose=False))
+            else:
+                units.extend(_Unit(s, e, [(s, e)], number) for s, e in sentences)
+            # A block with an id is something that somebody refers to: it is never mixed with another.
+            if len(units) > first and (identified or block.block_id):
+                units[first].hard = True
+            identified = block.block_id is not None
+        return units
+
+    def _fit(self, text: str, units: list[_Unit], limit: int) -> list[_Unit]:
+        """Count the units' tokens, and split those that alone exceed ``limit``."""
+        counts = self._counter.count_tokens([plain(text[u.start : u.end]) for u in units])
+        fitted: list[_Unit] = []
+        for unit, count in zip(units, counts, strict=True):
+            unit.tokens = count
+            if count <= limit:
+                fitted.append(unit)
+                continue
+            parts = unit.sentences if len(unit.sentences) > 1 else None
+            pieces = [
+                _Unit(s, e, [(s, e)], unit.block, prose=False, tokens=c)
+                for s, e, c in self._split(text, unit.start, unit.end, limit, parts)
+            ]
+            pieces[0].hard = unit.hard
+            fitted.extend(pieces)
+        return fitted
+
+    def _split(
+        self, text: str, start: int, end: int, limit: int, parts: list[tuple[int, int]] | None = None
+    ) -> Iterator[tuple[int, int, int]]:
+        """(start, end, tokens) of pieces, cut at ``parts``, else at lines, at spaces, or anywhere."""
+        if not parts:
+            parts = [(start + s, start + e) for s, e in _line_spans(text[start:end])]
+        if len(parts) < 2:
+            parts = _fixed_spans(text, start, end, max(1, min(limit, (end - start + 1) // 2)))
+        counts = self._counter.count_tokens([plain(text[s:e]) for s, e in parts])
+        first = last = start
+        total = 0
+        for (s, e), count in zip(parts, counts, strict=True):
+            if total and total + count > limit:
+                yield first, last, total
+                total = 0
+            if count > limit and e - s > 1:
+                yield from self._split(text, s, e, limit)
+                continue
+            first = first if total else s
+            last = e
+            total += max(1, count)
+        if total:
+            yield first, last, total
+
+
+class _Passages:
+    """Collects a note's chunks and gives them their identity."""
+
+    def __init__(self, note: Note) -> None:
+        self.chunks: list[Chunk] = []
+        self._note = note
+        self._path = note.path.encode("utf-8", "surrogatepass")
+        self._line_starts = [0, *(match.end() for match in re.finditer("\n", note.text))]
+        self._seen: Counter[bytes] = Counter()
+
+    def add(
+        self,
+        kind: Literal["text", "properties"],
+        start: int,
+        end: int,
+        headings: tuple[str, ...],
+        tokens: int,
+        sentences: Sequence[tuple[int, int]],
+    ) -> None:
+        text = self._note.text[start:end]
+        content = embed_text_hash(headings, text)
+        identity = hashlib.blake2b(self._path, digest_size=8)
+        identity.update(b"\0" + kind.encode() + content + str(self._seen[content]).encode())
+        self._seen[content] += 1
+        self.chunks.append(
+            Chunk(
+                id=int.from_bytes(identity.digest(), "big") >> 1,
+                path=self._note.path,
+                ordinal=len(self.chunks),
+                kind=kind,
+                span=Span(start, end, self._line(start), self._line(max(start, end - 1))),
+                text=text,
+                headings=headings,
+                tokens=tokens,
+                embed_hash=content if kind == "text" else None,
+                sentences=tuple((s - start, e - start) for s, e in sentences),
+            )
+        )
+
+    def _line(self, offset: int) -> int:
+        return bisect_right(self._line_starts, offset)
+
+
+def heading_context(headings: Sequence[str]) -> str:
+    """The heading path as it stands before a passage in what is embedded."""
+    return " > ".join(headings)
+
+
+def embed_text(headings: Sequence[str], text: str) -> str:
+    """What the model reads for a passage: its heading path, then its words.
+
+    Neither path nor properties take part, so that a rename or a new tag embeds nothing.
+    """
+    body = plain(text)
+    return f"{heading_context(headings)}\n{body}" if headings else body
+
+
+def embed_text_hash(headings: Sequence[str], text: str) -> bytes:
+    """The key of a passage's vector: BLAKE2b-16 of `embed_text`."""
+    return hashlib.blake2b(
+        embed_text(headings, text).encode("utf-8", "surrogatepass"), digest_size=16
+    ).digest()
+
+
+def has_own_properties(note: Note) -> bool:
+    """Whether the front matter says something that title, aliases, tags and dates do not."""
+    return any(
+        key.lower() not in _UNTITLED_PROPERTIES and any(c.isalpha() for c in str(value))
+        for key, value in note.properties.items()
+        if value not in (None, "", [], {})
+    )
+
+
+def _sections(blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
+    """Runs of blocks under one heading; properties and headings themselves are left out."""
+    headings: tuple[str, ...] = ()
+    run: list[Block] = []
+    for block in blocks:
+        if block.kind is BlockKind.PROPERTIES:
+            continue
+        if block.kind is BlockKind.HEADING or block.headings != headings:
+            if run:
+                yield headings, run
+            run = []
+            headings = block.headings
+        if block.kind is not BlockKind.HEADING:
+            run.append(block)
+    if run:
+        yield headings, run
+
+
+def _partition(text: str, units: Sequence[_Unit], limit: int) -> Iterator[tuple[int, int]]:
+    """Index ranges of the passages: the cheapest cuts under ``limit``, by dynamic programming."""
+    begin = 0
+    for index in range(1, len(units) + 1):
+        if index == len(units) or units[index].hard:
+            for first, last in _cheapest(text, units[begin:index], limit):
+                yield begin + first, begin + last
+            begin = index
+
+
+def _cheapest(text: str, units: Sequence[_Unit], limit: int) -> list[tuple[int, int]]:
+    if sum(u.tokens for u in units) <= limit:
+        return [(0, len(units))]
+    bags = [Counter(terms(text[u.start : u.end])) for u in units]
+    cut = [0.0] + [
+        _CUT_COST
+        + _cohesion(bags[max(0, i - _WINDOW) : i], bags[i : i + _WINDOW])
+        + (_INSIDE_BLOCK_COST if units[i].block == units[i - 1].block else 0.0)
+        for i in range(1, len(units))
+    ]
+    best = [0.0] + [float("inf")] * len(units)
+    origin = [0] * (len(units) + 1)
+    for end in range(1, len(units) + 1):
+        tokens = 0
+        for start in range(end - 1, -1, -1):
+            tokens += units[start].tokens
+            if tokens + _overlap_tokens(units, start, limit) > limit and start < end - 1:
+                if tokens > limit:
+                    break
+                continue
+            # Slightly favours even passages over a full one and a remnant.
+            cost = best[start] + cut[start] + 0.1 * (1 - tokens / limit) ** 2
+            if cost < best[end]:
+                best[end], origin[end] = cost, start
+    ranges: list[tuple[int, int]] = []
+    end = len(units)
+    while end:
+        ranges.append((origin[end], end))
+        end = origin[end]
+    return ranges[::-1]
+
+
+def _overlap_tokens(units: Sequence[_Unit], start: int, limit: int) -> int:
+    if start == 0 or units[start].hard or not (units[start].prose and units[start - 1].prose):
+        return 0
+    tokens = units[start - 1].tokens
+    return tokens if tokens <= limit // _OVERLAP_SHARE else 0
+
+
+def _overlap(units: Sequence[_Unit], first: int, members: Sequence[_Unit], limit: int) -> _Unit | None:
+    """The sentence before, when it is to be repeated at the start of the passage."""
+    tokens = _overlap_tokens(units, first, limit)
+    if tokens and tokens + sum(u.tokens for u in members) <= limit:
+        return units[first - 1]
+    return None
+
+
+def _cohesion(before: Sequence[Counter[str]], after: Sequence[Counter[str]]) -> float:
+    """Cosine of the two sides' term counts, 0 to 1 (Hearst, TextTiling, 1997)."""
+    left: Counter[str] = sum(before, Counter())
+    right: Counter[str] = sum(after, Counter())
+    dot = sum(count * right[term] for term, count in left.items())
+    norm = sqrt(sum(c * c for c in left.values()) * sum(c * c for c in right.values()))
+    return dot / norm if norm else 0.0
+
+
+def _merge_markers(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Join a span without a letter or digit (a bullet, a quote mark, a block id) to its neighbour."""
+    merged: list[tuple[int, int]] = []
+    held: int | None = None
+    for start, end in spans:
+        words = text[start:end]
+        bare = not any(c.isalnum() for c in words) or words.startswith("^")
+        if bare and merged:
+            merged[-1] = (merged[-1][0], end)
+        elif bare:
+            held = start if held is None else held
+        else:
+            merged.append((start if held is None else held, end))
+            held = None
+    if held is not None and not merged:
+        merged.append((held, spans[-1][1]))
+    return merged
+
+
+def _inside(span: tuple[int, int], comments: Sequence[Span]) -> bool:
+    return any(c.start < span[1] and span[0] < c.end for c in comments)
+
+
+def _line_spans(text: str) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for line in text.splitlines(keepends=True):
+        if line.strip():
+            spans.append((start, start + len(line.rstrip())))
+        start += len(line)
+    return spans
+
+
+def _fixed_spans(text: str, start: int, end: int, length: int) -> list[tuple[int, int]]:
+    """Spans of at most ``length`` characters, cut at spaces where there are any."""
+    spans: list[tuple[int, int]] = []
+    while start < end:
+        stop = min(end, start + length)
+        if stop < end and (space := text.rfind(" ", start + length // 2, stop)) > 0:
+            stop = space + 1
+        spans.append((start, stop))
+        start = stop
+    return spans

@@ -1,0 +1,53 @@
+"""Every error that Quire raises on purpose.
+
+    QuireError
+    ├── ConfigError          a setting, flag or environment variable is wrong
+    ├── VaultError           the vault is missing, not a folder, or cannot be read
+    ├── StoreError           the index cannot be opened, read or written
+    │   ├── IndexLockedError     another process is writing to this vault's index
+    │   └── IndexTooNewError     the index was written by a newer Quire
+    ├── ModelError           a model is missing, damaged or unusable
+    │   └── DownloadError        a model could not be fetched
+    └── GenerationError      the language model failed while answering
+
+A message is one line: what is wrong, then what to do. Third-party exceptions are translated where the
+third party is called; nothing above that boundary knows them.
+"""
+
+from __future__ import annotations
+
+
+class QuireError(Exception):
+    """The root of all errors that Quire raises on purpose."""
+
+
+class ConfigError(QuireError):
+    """A setting, flag or environment variable has a value that cannot be used."""
+
+
+class VaultError(QuireError):
+    """The vault does not exist, is not a folder, or cannot be read."""
+
+
+class StoreError(QuireError):
+    """The index cannot be opened, read or written."""
+
+
+class IndexLockedError(StoreError):
+    """Another process holds the write lock of this vault's index."""
+
+
+class IndexTooNewError(StoreError):
+    """The index was written by a newer version of Quire than this one."""
+
+
+class ModelError(QuireError):
+    """A model is not installed, does not match its checksum, or cannot be loaded."""
+
+
+class DownloadError(ModelError):
+    """A model could not be fetched from its hub."""
+
+
+class GenerationError(QuireError):
+    """The language model failed while it was writing an answer."""

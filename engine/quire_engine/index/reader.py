@@ -1,0 +1,236 @@
+"""Reading the index, for retrieval, answers, links and status; never waits for the writer."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quire_engine.analysis import fold
+from quire_engine.index import vectors
+from quire_engine.index.database import connect, translated
+from quire_engine.index.store import note_id
+from quire_engine.records import Filters, Hit, ScoreTrace, SkippedNote, TopicStatus
+
+if TYPE_CHECKING:
+    import apsw
+
+    from quire_engine.interfaces import FloatArray
+
+_NO_TRACE = ScoreTrace(signals=())
+
+
+class IndexReader:
+    """Consistent reads from any number of threads, each with a connection of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `StoreError` or `IndexTooNewError` when the index in ``folder`` cannot be read."""
+        self._folder = folder
+        self._local = threading.local()
+        self._connections: list[apsw.Connection] = []
+        self._lock = threading.Lock()
+        self._connection()
+
+    def close(self) -> None:
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+
+    def _connection(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = connect(self._folder, writable=False)
+            connection.execute("PRAGMA query_only = ON")
+            self._local.connection = connection
+            with self._lock:
+                self._connections.append(connection)
+        return connection
+
+    def _all(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
+        with translated("reading the index"):
+            return self._connection().execute(sql, bindings).fetchall()
+
+    def _value(self, sql: str, bindings: tuple[Any, ...] = ()) -> Any:
+        with translated("reading the index"):
+            return self._connection().execute(sql, bindings).get
+
+    # --------------------------------------------------------------------------------------- retrieval
+
+    def nearest(
+        self, query: FloatArray, limit: int, *, among: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """(chunk id, cosine similarity), best first."""
+        with translated("searching vectors"):
+            return vectors.nearest(self._connection(), query, limit, among)
+
+    def vectors(self, ids: Sequence[int]) -> Mapping[int, FloatArray]:
+        """Vectors by chunk id, for those that have one."""
+        with translated("reading vectors"):
+            return vectors.load(self._connection(), ids)
+
+    def chunk_ids(self, filters: Filters) -> list[int] | None:
+        """Chunks that pass, or ``None`` when every chunk does."""
+        if not filters:
+            return None
+        conditions: list[str] = []
+        bindings: list[object] = []
+
+        def both(condition: str, *values: object) -> None:
+            conditions.append(condition)
+            bindings.extend(values)
+
+        folders = [folder.strip("/") for folder in filters.folders]
+        if folders and not any(folder in ("", ".") for folder in folders):
+            # Ranges instead of LIKE: % and _ in a folder's name mean themselves.
+            test = "(n.path >= ? AND n.path < ?)"
+            ranges = [edge for folder in folders for edge in (f"{folder}/", f"{folder}0")]
+            both("(" + " OR ".join([test] * len(folders)) + ")", *ranges)
+        for tag in filters.tags:
+            folded = fold(tag.lstrip("#").strip("/"))
+            both(
+                "EXISTS (SELECT 1 FROM tags t WHERE t.note_id = n.id AND (t.folded = ? OR "
+                "(t.folded >= ? AND t.folded < ?)))",
+                folded,
+                f"{folded}/",
+                f"{folded}0",
+            )
+        if filters.since is not None:
+            both("n.modified >= ?", filters.since)
+        if filters.before is not None:
+            both("n.modified < ?", filters.before)
+        rows = self._all(
+            "SELECT c.id, n.properties FROM chunks c JOIN notes n ON n.id = c.note_id"
+            + (" WHERE " + " AND ".join(conditions) if conditions else ""),
+            tuple(bindings),
+        )
+        wanted = [(fold(key), fold(value.strip())) for key, value in filters.where]
+        verdicts: dict[str, bool] = {}
+        passed = []
+        for chunk, properties in rows:
+            if wanted and properties not in verdicts:
+                verdicts[properties] = _has_properties(json.loads(properties), wanted)
+            if not wanted or verdicts[properties]:
+                passed.append(chunk)
+        return passed
+
+    def hits(self, ids: Sequence[int]) -> Mapping[int, Hit]:
+        """Hits without rank and score, by chunk id; ids that are gone are left out."""
+        rows = self._all(
+            "SELECT c.id, n.path, n.title, c.headings, c.start_line, c.end_line, c.text, n.topic, "
+            "c.sentences, c.kind "
+            "FROM json_each(?) j JOIN chunks c ON c.id = j.value JOIN notes n ON n.id = c.note_id",
+            (json.dumps(list(ids)),),
+        )
+        return {
+            chunk: Hit(
+                rank=0,
+                chunk_id=chunk,
+                path=path,
+                title=title,
+                headings=tuple(json.loads(headings)),
+                start_line=start_line,
+                end_line=end_line,
+                text=text,
+                score=0.0,
+                topic=topic,
+                trace=_NO_TRACE,
+                sentences=tuple((s, e) for s, e in json.loads(sentences)),
+                kind=kind,
+            )
+            for chunk, path, title, headings, start_line, end_line, text, topic, sentences, kind in rows
+        }
+
+    def embed_hashes(self, ids: Sequence[int]) -> Mapping[int, bytes]:
+        """What is embedded for each chunk, as a key; equal keys mean equal words."""
+        return dict(
+            self._all(
+                "SELECT c.id, c.embed_hash FROM json_each(?) j JOIN chunks c ON c.id = j.value "
+                "WHERE c.embed_hash IS NOT NULL",
+                (json.dumps(list(ids)),),
+            )
+        )
+
+    def blocks(self, path: str) -> list[tuple[str, int, int]]:
+        """(block id, first line, last line) of the note's blocks that have an id."""
+        return self._all(
+            "SELECT block_id, start_line, end_line FROM blocks WHERE note_id = ? ORDER BY start_line",
+            (note_id(path),),
+        )
+
+    # ------------------------------------------------------------------------------------------- links
+
+    def backlinks(self, path: str) -> list[str]:
+        """Paths of the notes that link to ``path``, sorted."""
+        rows = self._all(
+            "SELECT DISTINCT n.path FROM links l JOIN notes n ON n.id = l.note_id WHERE l.resolved = ? "
+            "ORDER BY n.path",
+            (note_id(path),),
+        )
+        return [row[0] for row in rows]
+
+    def linked(self, path: str, target: str) -> str | None:
+        """Where the link ``target``, written in the note ``path``, leads."""
+        found: str | None = self._value(
+            "SELECT n.path FROM links l JOIN notes n ON n.id = l.resolved "
+            "WHERE l.note_id = ? AND l.target = ? LIMIT 1",
+            (note_id(path), target),
+        )
+        return found
+
+    # ------------------------------------------------------------------------------------------- status
+
+    @property
+    def generation(self) -> int:
+        return int(self.meta("generation") or 0)
+
+    def meta(self, key: str) -> Any:
+        return self._value("SELECT value FROM meta WHERE key = ?", (key,))
+
+    def count(self, table: str) -> int:
+        """Rows of one of the index's own tables."""
+        with translated("reading the index"):
+            if not self._connection().table_exists("main", table):
+                return 0
+        return int(self._value(f"SELECT count(*) FROM {table}"))
+
+    def vector_count(self) -> int:
+        """Chunks that have their vector."""
+        return int(
+            self._value(
+                "SELECT count(*) FROM chunks WHERE embed_hash IS NOT NULL AND id NOT IN "
+                "(SELECT chunk_id FROM embedding_queue)"
+            )
+        )
+
+    def topics(self) -> tuple[TopicStatus, ...]:
+        rows = self._all("SELECT topic, notes, chunks FROM topics ORDER BY notes DESC, topic")
+        return tuple(TopicStatus(*row) for row in rows)
+
+    def skipped(self) -> tuple[SkippedNote, ...]:
+        return tuple(SkippedNote(*row) for row in self._all("SELECT path, reason FROM skipped ORDER BY path"))
+
+    def warnings(self) -> tuple[SkippedNote, ...]:
+        rows = self._all("SELECT path, warnings FROM notes WHERE warnings != '[]' ORDER BY path")
+        return tuple(SkippedNote(path, "; ".join(json.loads(reasons))) for path, reasons in rows)
+
+    def unresolved_links(self) -> int:
+        return int(self._value("SELECT count(*) FROM links WHERE resolved IS NULL"))
+
+
+def _has_properties(properties: Mapping[str, object], wanted: Sequence[tuple[str, str]]) -> bool:
+    folded = {fold(str(key)): value for key, value in properties.items()}
+    return all(key in folded and value in _texts(folded[key]) for key, value in wanted)
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    if isinstance(value, bool):
+        return ["true" if value else "false"]
+    text = "" if value is None else str(value)
+    # A property that links to a note also matches by the note's name.
+    name, _, shown = text.removeprefix("[[").removesuffix("]]").partition("|")
+    return [fold(text), fold(name), fold(shown or name)]

@@ -1,0 +1,413 @@
+"""Writing notes into SQLite, which is the truth; vectors and keywords follow from what is written here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+
+from quire_engine.analysis import fold
+from quire_engine.index import vectors
+from quire_engine.index.database import translated
+from quire_engine.markup import plain
+from quire_engine.records import Chunk, Entity, FileStat, Note, SkippedNote
+
+
+def note_id(path: str) -> int:
+    """63 bits, the same for the same path on every machine."""
+    digest = hashlib.blake2b(path.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def clear(connection: apsw.Connection) -> None:
+    """Forget every note and its vectors; embeddings stay, so that indexing again embeds nothing."""
+    with translated("clearing the index"), connection:
+        connection.execute(f"DROP TABLE IF EXISTS {vectors.TABLE}")
+        tables = ("notes", "skipped", "topics", "matched_names", "embedding_queue", "keyword_outbox")
+        connection.execute("UPDATE embeddings SET released_at = ? WHERE released_at IS NULL", (time.time(),))
+        for table in tables:
+            connection.execute(f"DELETE FROM {table}")
+        connection.execute("DELETE FROM meta WHERE key IN ('last_sync', 'keywords_applied', 'fingerprint')")
+
+
+class IndexWriter:
+    """All changes to a vault's database. To be used by one thread of the one process with the write lock."""
+
+    def __init__(self, connection: apsw.Connection, fingerprint: str, dimensions: int) -> None:
+        self._db = connection
+        self._fingerprint = fingerprint
+        with translated("preparing the vector table"):
+            vectors.ensure_table(connection, fingerprint, dimensions)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside happens, or nothing does."""
+        with translated("writing the index"), self._db:
+            yield
+
+    # ------------------------------------------------------------------------------------------- notes
+
+    def known_files(self) -> dict[str, tuple[FileStat, bytes, str]]:
+        """Stat, content hash and topic of every indexed note."""
+        rows = self._db.execute("SELECT path, size, mtime_ns, inode, content_hash, topic FROM notes")
+        return {path: (FileStat(*stat), digest, topic) for path, *stat, digest, topic in rows}
+
+    def put_note(self, note: Note, chunks: Sequence[Chunk], topic: str) -> int:
+        """Insert or update a note; returns how many of its new chunks had a known vector.
+
+        Only what differs costs anything: a passage that stands elsewhere in the note now keeps its row.
+        """
+        db, identity = self._db, note_id(note.path)
+        before: dict[int, bytes | None] = dict(
+            self._all("SELECT id, embed_hash FROM chunks WHERE note_id = ?", (identity,))
+        )
+        same_names = db.execute(
+            "SELECT title, topic, aliases, properties, (SELECT group_concat(tag, char(10)) FROM "
+            "(SELECT tag FROM tags WHERE note_id = id ORDER BY tag)) FROM notes WHERE id = ?",
+            (identity,),
+        ).fetchone()
+        properties = json.dumps(note.properties, ensure_ascii=False, sort_keys=True)
+        aliases = json.dumps(note.aliases, ensure_ascii=False)
+        tags = "\n".join(sorted(note.tags)) or None
+        names_changed = same_names is None or (same_names[0], *same_names[2:]) != (
+            note.title,
+            aliases,
+            properties,
+            tags,
+        )
+        moved = same_names is not None and same_names[1] != topic
+        self._put_note_row(identity, note, topic, aliases, properties)
+        db.execute("DELETE FROM tags WHERE note_id = ?", (identity,))
+        db.executemany(
+            "INSERT OR IGNORE INTO tags VALUES (?, ?, ?)", ((identity, tag, fold(tag)) for tag in note.tags)
+        )
+        db.execute("DELETE FROM blocks WHERE note_id = ?", (identity,))
+        db.executemany(
+            "INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?)",
+            (
+                (identity, block.block_id, block.span.start_line, block.span.end_line)
+                for block in note.blocks
+                if block.block_id
+            ),
+        )
+        self._put_links(identity, note)
+        kept = {chunk.id for chunk in chunks}
+        self._remove_chunks([(chunk, digest) for chunk, digest in before.items() if chunk not in kept])
+        fresh = [chunk for chunk in chunks if chunk.id not in before]
+        self._put_chunks(identity, chunks)
+        db.executemany(
+            "INSERT OR IGNORE INTO entity_queue VALUES (?)", ((c.id,) for c in fresh if c.kind == "text")
+        )
+        self._db.executemany(
+            "INSERT INTO keyword_outbox (operation, chunk_id) VALUES (?, ?)",
+            (
+                ("replace" if chunk.id in before else "add", chunk.id)
+                for chunk in chunks
+                if chunk.id not in before or names_changed
+            ),
+        )
+        waiting = [chunk.id for chunk in fresh if chunk.embed_hash is not None]
+        if moved:
+            waiting += [c.id for c in chunks if c.id in before and c.embed_hash is not None]
+            vectors.remove(db, [c.id for c in chunks if c.id in before])
+        db.executemany(
+            "INSERT OR REPLACE INTO embedding_queue VALUES (?, ?)", ((c, note.modified) for c in waiting)
+        )
+        self.set_meta("unfinished", 1)
+        return vectors.fill_from_known(db, self._fingerprint, waiting)
+
+    def _put_note_row(self, identity: int, note: Note, topic: str, aliases: str, properties: str) -> None:
+        self._db.execute(
+            "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "title = excluded.title, topic = excluded.topic, aliases = excluded.aliases, "
+            "properties = excluded.properties, modified = excluded.modified, size = excluded.size, "
+            "mtime_ns = excluded.mtime_ns, inode = excluded.inode, content_hash = excluded.content_hash, "
+            "warnings = excluded.warnings, indexed_at = excluded.indexed_at",
+            (
+                identity,
+                note.path,
+                note.title,
+                topic,
+                aliases,
+                properties,
+                note.modified,
+                note.stat.size,
+                note.stat.mtime_ns,
+                note.stat.inode,
+                note.content_hash,
+                json.dumps(note.warnings, ensure_ascii=False),
+                time.time(),
+            ),
+        )
+
+    def _put_links(self, identity: int, note: Note) -> None:
+        self._db.execute("DELETE FROM links WHERE note_id = ?", (identity,))
+        self._db.executemany(
+            "INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+            (
+                (identity, n, link.kind, link.target, link.subpath, link.text, link.span.start_line)
+                for n, link in enumerate(note.links)
+            ),
+        )
+
+    def _put_chunks(self, identity: int, chunks: Sequence[Chunk]) -> None:
+        self._db.executemany(
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET ordinal = excluded.ordinal, start = excluded.start, "
+            "end = excluded.end, "
+            "start_line = excluded.start_line, end_line = excluded.end_line, text = excluded.text, "
+            "headings = excluded.headings, sentences = excluded.sentences, tokens = excluded.tokens",
+            (
+                (
+                    chunk.id,
+                    identity,
+                    chunk.ordinal,
+                    chunk.kind,
+                    chunk.span.start,
+                    chunk.span.end,
+                    chunk.span.start_line,
+                    chunk.span.end_line,
+                    chunk.text,
+                    json.dumps(chunk.headings, ensure_ascii=False),
+                    json.dumps(chunk.sentences),
+                    chunk.tokens,
+                    chunk.embed_hash,
+                )
+                for chunk in chunks
+            ),
+        )
+
+    def _remove_chunks(self, chunks: Sequence[tuple[int, bytes | None]]) -> None:
+        ids = [chunk for chunk, _ in chunks]
+        vectors.remove(self._db, ids)
+        self._db.executemany("DELETE FROM chunks WHERE id = ?", ((i,) for i in ids))
+        self._db.executemany(
+            "INSERT INTO keyword_outbox (operation, chunk_id) VALUES ('delete', ?)", ((i,) for i in ids)
+        )
+        vectors.release(self._db, [digest for _, digest in chunks if digest is not None])
+
+    def touch_note(self, path: str, stat: FileStat) -> None:
+        """Note a new stat of a file whose content did not change."""
+        self._db.execute(
+            "UPDATE notes SET size = ?, mtime_ns = ?, inode = ? WHERE path = ?",
+            (stat.size, stat.mtime_ns, stat.inode, path),
+        )
+
+    def remove_notes(self, paths: Iterable[str]) -> int:
+        """Delete notes with all that hangs on them; returns how many there were."""
+        removed = 0
+        for path in paths:
+            identity = note_id(path)
+            chunks = self._all("SELECT id, embed_hash FROM chunks WHERE note_id = ?", (identity,))
+            self._remove_chunks(chunks)
+            self._db.execute("DELETE FROM notes WHERE id = ?", (identity,))
+            removed += self._db.changes()
+        if removed:
+            self.set_meta("unfinished", 1)
+        return removed
+
+    def move_topics(self, topics: Mapping[str, str]) -> None:
+        """Give notes (by path) another topic, taking their vectors along."""
+        for path, topic in topics.items():
+            identity = note_id(path)
+            self._db.execute("UPDATE notes SET topic = ? WHERE id = ?", (topic, identity))
+            chunks = [
+                row[0]
+                for row in self._db.execute(
+                    "SELECT id FROM chunks WHERE note_id = ? AND embed_hash IS NOT NULL", (identity,)
+                )
+            ]
+            vectors.remove(self._db, chunks)
+            self._db.executemany(
+                "INSERT OR REPLACE INTO embedding_queue SELECT ?, modified FROM notes WHERE id = ?",
+                ((chunk, identity) for chunk in chunks),
+            )
+            vectors.fill_from_known(self._db, self._fingerprint, chunks)
+
+    def set_skipped(self, skipped: Iterable[SkippedNote]) -> None:
+        """Replace the list of files that could not be indexed."""
+        self._db.execute("DELETE FROM skipped")
+        self._db.executemany(
+            "INSERT OR REPLACE INTO skipped VALUES (?, ?)", ((s.path, s.reason) for s in skipped)
+        )
+
+    # ---------------------------------------------------------------------------- links, entities, topics
+
+    def names(self) -> list[tuple[str, str, list[str]]]:
+        """(path, title, aliases) of every note."""
+        rows = self._db.execute("SELECT path, title, aliases FROM notes")
+        return [(path, title, json.loads(aliases)) for path, title, aliases in rows]
+
+    def vault_names(self) -> set[Entity]:
+        """Every title and alias (``NOTE``) and tag (``TAG``)."""
+        names = {Entity(name, "NOTE") for _, title, aliases in self.names() for name in (title, *aliases)}
+        return names | {Entity(tag, "TAG") for tag in self._tags()}
+
+    def _tags(self) -> list[str]:
+        return [row[0] for row in self._db.execute("SELECT DISTINCT tag FROM tags")]
+
+    def links(self) -> list[tuple[int, int, str, str, int | None]]:
+        """(note id, position, source path, target, resolved note id) of every link."""
+        return self._all(
+            "SELECT l.note_id, l.position, n.path, l.target, l.resolved FROM links l "
+            "JOIN notes n ON n.id = l.note_id"
+        )
+
+    def resolve_links(self, resolved: Iterable[tuple[int, int, int | None]]) -> None:
+        """Set where links lead: (note id, position, resolved note id)."""
+        self._db.executemany(
+            "UPDATE links SET resolved = ? WHERE note_id = ? AND position = ?",
+            ((target, note, position) for note, position, target in resolved),
+        )
+
+    def texts(self, chunk_ids: Sequence[int]) -> list[tuple[int, str]]:
+        """(chunk id, text) of those chunks that exist and hold text."""
+        return self._all(
+            "SELECT c.id, c.text FROM json_each(?) j JOIN chunks c ON c.id = j.value WHERE c.kind = 'text'",
+            (json.dumps(chunk_ids),),
+        )
+
+    def text_chunks(self) -> list[int]:
+        """Ids of all chunks that hold text."""
+        return [row[0] for row in self._db.execute("SELECT id FROM chunks WHERE kind = 'text'")]
+
+    def entity_queue(self) -> list[int]:
+        """Chunks in which names have not been looked for."""
+        return [row[0] for row in self._db.execute("SELECT chunk_id FROM entity_queue")]
+
+    def put_entities(self, chunk: int, entities: Sequence[Entity]) -> None:
+        """Replace the entities of a chunk, and take it off the queue."""
+        self._db.execute("DELETE FROM entities WHERE chunk_id = ?", (chunk,))
+        self._db.executemany(
+            "INSERT OR IGNORE INTO entities VALUES (?, ?, ?)", ((chunk, e.text, e.label) for e in entities)
+        )
+        self._db.execute("DELETE FROM entity_queue WHERE chunk_id = ?", (chunk,))
+
+    def matched_names(self) -> set[Entity]:
+        """The names that the entities of all chunks off the queue reflect."""
+        return {Entity(*row) for row in self._all("SELECT text, label FROM matched_names")}
+
+    def set_matched_names(self, added: Iterable[Entity], lost: Iterable[Entity]) -> None:
+        """Change those names; entities of lost ones go."""
+        gone = [(e.text, e.label) for e in lost]
+        self._db.executemany("DELETE FROM entities WHERE text = ? AND label = ?", gone)
+        self._db.executemany("DELETE FROM matched_names WHERE text = ? AND label = ?", gone)
+        self._db.executemany(
+            "INSERT OR IGNORE INTO matched_names VALUES (?, ?)", ((e.text, e.label) for e in added)
+        )
+
+    def count_topics(self) -> None:
+        """Bring the table of topics up to date."""
+        self._db.execute("DELETE FROM topics")
+        self._db.execute(
+            "INSERT INTO topics SELECT n.topic, count(DISTINCT n.id), count(c.id) FROM notes n "
+            "LEFT JOIN chunks c ON c.note_id = n.id GROUP BY n.topic"
+        )
+
+    # ----------------------------------------------------------------------------------- keyword outbox
+
+    def outbox(self, after: int, most: int) -> list[tuple[int, str, int]]:
+        """(sequence, operation, chunk id) of the oldest changes that the keyword index has not seen."""
+        return self._all(
+            "SELECT sequence, operation, chunk_id FROM keyword_outbox WHERE sequence > ? "
+            "ORDER BY sequence LIMIT ?",
+            (after, most),
+        )
+
+    def trim_outbox(self, applied: int) -> None:
+        """Forget changes that the keyword index has committed."""
+        self._db.execute("DELETE FROM keyword_outbox WHERE sequence <= ?", (applied,))
+        self.set_meta("keywords_applied", applied)
+
+    def refill_outbox(self) -> None:
+        """Queue every chunk for a keyword index that starts empty."""
+        self._db.execute("DELETE FROM keyword_outbox")
+        self._db.execute(
+            "INSERT INTO keyword_outbox (operation, chunk_id) SELECT 'add', id FROM chunks ORDER BY id"
+        )
+
+    def keyword_fields(self, chunk_ids: Sequence[int]) -> list[tuple[int, dict[str, str]]]:
+        """(chunk id, field texts) of the chunks that still exist, as the keyword index takes them."""
+        rows = self._db.execute(
+            "SELECT c.id, c.kind, n.path, n.title, n.aliases, c.headings, c.text, n.properties, "
+            "(SELECT group_concat(tag, ' ') FROM tags WHERE note_id = n.id) FROM json_each(?) j "
+            "JOIN chunks c ON c.id = j.value JOIN notes n ON n.id = c.note_id",
+            (json.dumps(chunk_ids),),
+        )
+        return [_keyword_fields(*row) for row in rows]
+
+    # ----------------------------------------------------------------------------------- embedding queue
+
+    def queue(self, most: int) -> list[tuple[int, bytes, list[str], str]]:
+        """(chunk id, embed hash, headings, text) of waiting chunks, newest notes first."""
+        rows = self._all(
+            "SELECT c.id, c.embed_hash, c.headings, c.text FROM embedding_queue q "
+            "JOIN chunks c ON c.id = q.chunk_id ORDER BY q.priority DESC LIMIT ?",
+            (most,),
+        )
+        return [(chunk, digest, json.loads(headings), text) for chunk, digest, headings, text in rows]
+
+    def queued(self) -> int:
+        count: int = self._db.execute("SELECT count(*) FROM embedding_queue").get
+        return count
+
+    def store_vectors(self, hashes: Sequence[bytes], rows: Any, chunk_ids: Sequence[int]) -> None:
+        """Keep vectors, float32 of shape (len(hashes), dimensions), and take the chunks off the queue."""
+        vectors.store(self._db, self._fingerprint, hashes, rows, chunk_ids)
+
+    def forget_released_vectors(self) -> None:
+        vectors.forget_released(self._db)
+
+    # ---------------------------------------------------------------------------------------------- meta
+
+    def _all(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
+        rows: list[Any] = self._db.execute(sql, bindings).fetchall()
+        return rows
+
+    def meta(self, key: str) -> Any:
+        return self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).get
+
+    def set_meta(self, key: str, value: Any) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def next_generation(self) -> int:
+        """Count a change of the index's content."""
+        generation = int(self.meta("generation") or 0) + 1
+        self.set_meta("generation", generation)
+        return generation
+
+
+def _keyword_fields(
+    chunk: int,
+    kind: str,
+    path: str,
+    title: str,
+    aliases: str,
+    headings: str,
+    text: str,
+    properties: str,
+    tags: str | None,
+) -> tuple[int, dict[str, str]]:
+    if kind == "properties" and text:
+        # Properties answer for themselves: repeating the note's names here would outrank its passages.
+        return chunk, {"body": _property_words(json.loads(properties))}
+    return chunk, {
+        "title": "\n".join([title, *json.loads(aliases)]),
+        "headings": "\n".join(h for h in json.loads(headings) if h != title),
+        "tags": (tags or "").replace("/", " "),
+        "path": path.rpartition("/")[0].replace("/", " "),
+        "body": plain(text),
+    }
+
+
+def _property_words(value: object) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{key} {_property_words(v)}" for key, v in value.items())
+    if isinstance(value, list):
+        return " ".join(_property_words(v) for v in value)
+    return "" if value is None else str(value)

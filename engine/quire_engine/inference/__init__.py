@@ -1,0 +1,1 @@
+"""Models: the catalogue, the runtimes of embeddings, and the local language model."""

@@ -1,0 +1,112 @@
+"""The Protocols through which the feature packages meet, each as small as its consumer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from quire_engine.records import Chunk, Filters, Hit, SyncProgress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float32]
+
+ProgressCallback = Callable[[SyncProgress], None]
+
+
+class TokenCounter(Protocol):
+    """Counts as the embedding model will."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special tokens not counted, nothing truncated."""
+
+
+class Embedder(TokenCounter, Protocol):
+    """Turns text into unit vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the vector space: equal fingerprints mean comparable vectors, whatever the runtime."""
+
+    @property
+    def dimensions(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest input that the model reads, special tokens included."""
+
+    def embed_passages(self, texts: Sequence[str]) -> FloatArray:
+        """Unit vectors, float32 of shape (len(texts), dimensions), in the order of ``texts``."""
+
+    def embed_query(self, text: str) -> FloatArray:
+        """A unit vector, float32 of shape (dimensions,)."""
+
+    def readability(self, text: str) -> float:
+        """How much of ``text`` the model can read, 0 to 1: the share of letters in whole known words."""
+
+
+class VectorSearcher(Protocol):
+    def nearest(
+        self, query: FloatArray, limit: int, *, among: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """(chunk id, cosine similarity), best first; ``among`` restricts to those chunks."""
+
+
+class KeywordSearcher(Protocol):
+    def search(
+        self, query: str, limit: int, *, among: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """(chunk id, BM25F score), best first; ``among`` restricts to those chunks."""
+
+
+class KeywordWriter(Protocol):
+    """The keyword index as the indexer sees it: idempotent, and aware of what it has applied."""
+
+    @property
+    def applied(self) -> int:
+        """The highest outbox sequence whose change is committed."""
+
+    def apply(
+        self, deletions: Sequence[int], additions: Sequence[tuple[int, Mapping[str, str]]], sequence: int
+    ) -> None:
+        """Delete chunks, add (chunk id, fields), and commit with ``sequence`` in one step."""
+
+
+class ChunkReader(Protocol):
+    """What retrieval reads from the store."""
+
+    def chunk_ids(self, filters: Filters) -> list[int] | None:
+        """Chunks that pass, or ``None`` when every chunk does."""
+
+    def hits(self, ids: Sequence[int]) -> Mapping[int, Hit]:
+        """Hits without rank and score, by chunk id; ids that are gone are left out."""
+
+    def vectors(self, ids: Sequence[int]) -> Mapping[int, FloatArray]:
+        """Vectors by chunk id, for those that have one."""
+
+
+class Chunker(Protocol):
+    """Cuts a parsed note; see `quire_engine.chunking`."""
+
+    def chunk(self, note: object) -> list[Chunk]: ...
+
+
+class LanguageModel(Protocol):
+    """A loaded generative model."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def context(self) -> int:
+        """Tokens that fit, prompt and answer together."""
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def stream(self, system: str, user: str, *, max_tokens: int, grammar: str | None = None) -> Iterator[str]:
+        """Pieces of the reply as they are generated, with the model's own chat template.
+
+        Closing the iterator stops the generation. Raises `GenerationError`.
+        """

@@ -1,0 +1,52 @@
+"""Where Quire keeps things; every place can be overridden by an environment variable."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import platformdirs
+
+
+def config_file() -> Path:
+    """The settings file, ``$QUIRE_CONFIG`` or ``config.toml`` in the user's configuration folder."""
+    if given := os.environ.get("QUIRE_CONFIG"):
+        return Path(given).expanduser()
+    return Path(platformdirs.user_config_dir("quire", appauthor=False)) / "config.toml"
+
+
+def data_dir() -> Path:
+    """Indexes live here: ``$QUIRE_DATA_DIR`` or the user's data folder."""
+    if given := os.environ.get("QUIRE_DATA_DIR"):
+        return Path(given).expanduser()
+    return Path(platformdirs.user_data_dir("quire", appauthor=False))
+
+
+def cache_dir() -> Path:
+    """What can be made again (converted models): ``$QUIRE_CACHE_DIR`` or the user's cache folder."""
+    if given := os.environ.get("QUIRE_CACHE_DIR"):
+        return Path(given).expanduser()
+    return Path(platformdirs.user_cache_dir("quire", appauthor=False))
+
+
+def models_dir() -> Path:
+    """Downloaded weights: ``$QUIRE_MODELS_DIR`` or ``models`` in the data folder."""
+    if given := os.environ.get("QUIRE_MODELS_DIR"):
+        return Path(given).expanduser()
+    return data_dir() / "models"
+
+
+def index_dir(vault: Path) -> Path:
+    """The folder of a vault's index: outside the vault, named after its real path."""
+    real = vault.resolve()
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", real.name).strip("-").lower()[:40] or "vault"
+    digest = hashlib.blake2b(os.fsencode(real), digest_size=8).hexdigest()
+    return data_dir() / "vaults" / f"{slug}-{digest}"
+
+
+def private_dir(path: Path) -> Path:
+    """Create ``path`` (with its parents) so that only the user can enter it, and return it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path

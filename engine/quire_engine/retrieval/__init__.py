@@ -1,0 +1,1 @@
+"""Finding passages: query, search, fusion."""

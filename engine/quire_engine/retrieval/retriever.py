@@ -1,0 +1,152 @@
+"""Finding passages: dense and keyword search side by side, fused, near-duplicates collapsed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quire_engine.interfaces import ChunkReader, Embedder, KeywordSearcher, VectorSearcher
+from quire_engine.records import Filters, Hit, ScoreTrace, SearchResult
+from quire_engine.retrieval.fusion import Ranking, collapse, reciprocal_rank_fusion
+from quire_engine.settings import RetrievalSettings
+
+if TYPE_CHECKING:
+    from quire_engine.interfaces import FloatArray
+
+_LONGEST_QUERY = 4000
+"""Characters of a question that are read; the embedding model sees no more than that anyway."""
+_SPARE = 2
+"""Collapsing needs more candidates than are shown."""
+
+
+class Retriever:
+    """Searches one vault's index."""
+
+    def __init__(
+        self,
+        chunks: ChunkReader,
+        vectors: VectorSearcher,
+        keywords: KeywordSearcher,
+        embedder: Callable[[], Embedder],
+        settings: RetrievalSettings,
+    ) -> None:
+        """``embedder`` is called when the first question is embedded."""
+        self._chunks = chunks
+        self._vectors = vectors
+        self._keywords = keywords
+        self._embedder = embedder
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quire-keywords")
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int,
+        filters: Filters,
+        generation: int,
+        incomplete: bool,
+        dense: bool = True,
+    ) -> SearchResult:
+        """The best passages for ``query``, at most ``limit``; by keywords alone unless ``dense``.
+
+        ``generation`` and ``incomplete`` describe the index and are handed through to the result.
+        """
+        clock = _Clock()
+        question = " ".join(query.split())[:_LONGEST_QUERY]
+        among = self._chunks.chunk_ids(filters)
+        clock.lap("filter")
+        if not question or among == []:
+            return SearchResult(query, (), generation, incomplete, clock.timings())
+        depth = max(self._settings.candidates, limit)
+        keyword = self._threads.submit(_timed, lambda: self._keywords.search(question, depth, among=among))
+        embedder = self._embedder()
+        weight = dense_weight(embedder.readability(question)) if dense else 0.0
+        near: list[tuple[int, float]] = []
+        if weight > 0:
+            vector = embedder.embed_query(question)
+            clock.lap("embed")
+            near = self._vectors.nearest(vector, depth, among=among)
+            clock.lap("dense")
+        words, keyword_seconds = keyword.result()
+        clock.put("keyword", keyword_seconds)
+        clock.lap("wait")
+        fused = reciprocal_rank_fusion(
+            [Ranking("dense", weight, near), Ranking("keyword", 1.0, words)], self._settings.rrf_k
+        )
+        hits = self._hits(fused, limit)
+        clock.lap("fuse")
+        return SearchResult(query, hits, generation, incomplete, clock.timings())
+
+    def _hits(self, fused: Sequence[tuple[int, float, ScoreTrace]], limit: int) -> tuple[Hit, ...]:
+        candidates = fused[: limit * _SPARE]
+        ids = [item for item, _, _ in candidates]
+        found = self._chunks.hits(ids)
+        similarity = _cosines([i for i in ids if i in found], self._chunks.vectors(ids))
+        groups = collapse([i for i in ids if i in found], similarity, self._settings.duplicate_cosine)
+        hits: list[Hit] = []
+        for item, score, trace in candidates:
+            if item not in groups or len(hits) == limit:
+                continue
+            same = tuple(
+                f"{found[other].path}:{found[other].start_line}-{found[other].end_line}"
+                for other in groups[item]
+            )
+            trace = replace(trace, duplicates=same)
+            hits.append(replace(found[item], rank=len(hits) + 1, score=score, trace=trace))
+        return tuple(hits)
+
+
+def dense_weight(readability: float) -> float:
+    """How much dense retrieval counts against keywords, 0 to 1, by what the model can read of the question.
+
+    A question that the vocabulary must spell (another language) is represented by noise; its keywords are
+    as good as ever.
+    """
+    return min(1.0, max(0.0, (readability - 0.3) / 0.4))
+
+
+def _cosines(ids: Sequence[int], vectors: Mapping[int, FloatArray]) -> dict[tuple[int, int], float]:
+    """Cosine of each (earlier, later) pair that is above 0.9; lower ones are never asked for."""
+    known = [i for i in ids if i in vectors]
+    if len(known) < 2:
+        return {}
+    matrix = np.stack([vectors[i] for i in known])
+    products = np.triu(matrix @ matrix.T, k=1)
+    rows, columns = np.nonzero(products > 0.9)
+    return {
+        (known[a], known[b]): float(products[a, b])
+        for a, b in zip(rows.tolist(), columns.tolist(), strict=True)
+    }
+
+
+def _timed(work: Callable[[], list[tuple[int, float]]]) -> tuple[list[tuple[int, float]], float]:
+    begun = time.perf_counter()
+    return work(), time.perf_counter() - begun
+
+
+class _Clock:
+    """Collects milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self._begun = self._last = time.perf_counter()
+        self._stages: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.put(stage, now - self._last)
+        self._last = now
+
+    def put(self, stage: str, seconds: float) -> None:
+        self._stages[stage] = round(seconds * 1000, 3)
+
+    def timings(self) -> dict[str, float]:
+        return {**self._stages, "total": round((time.perf_counter() - self._begun) * 1000, 3)}

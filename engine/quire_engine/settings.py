@@ -1,0 +1,203 @@
+"""One validated settings model: defaults < TOML file < environment (``QUIRE_…``) < flags."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from quire_engine import locations
+from quire_engine.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScanSettings(_Section):
+    ignore: list[str] = []
+    """Patterns of files and folders to leave out, as in a ``.gitignore``, relative to the vault."""
+    max_note_bytes: int = Field(default=32 * 2**20, gt=0)
+    """Larger notes are skipped, with the reason shown in ``quire status``."""
+
+
+class ChunkingSettings(_Section):
+    budget: int = Field(default=256, ge=32, le=8192)
+    """The most tokens of a chunk; never more than the embedding model reads."""
+    pipelines: dict[str, str] = {}
+    """spaCy pipelines by language code (name of an installed package, or a folder), over the found ones."""
+
+
+class EmbeddingSettings(_Section):
+    model: str = "all-MiniLM-L6-v2"
+    """A name from the catalogue, or a folder with a sentence-transformers model."""
+    runtime: Literal["auto", "openvino", "torch"] = "auto"
+    """``auto``: torch where CUDA is available, OpenVINO elsewhere."""
+    threads: int = Field(default=0, ge=0)
+    """CPU threads; 0 means all cores."""
+    batch_tokens: int = Field(default=4096, ge=256)
+    """Tokens in one batch on the CPU, padding included."""
+
+
+class RetrievalSettings(_Section):
+    candidates: int = Field(default=100, ge=10, le=2000)
+    """How many passages each retriever brings."""
+    rrf_k: int = Field(default=60, ge=1)
+    """The constant of reciprocal rank fusion."""
+    duplicate_cosine: float = Field(default=0.97, gt=0, le=1)
+    """Passages at least this similar collapse into one hit."""
+
+
+class AnswerSettings(_Section):
+    model: str = ""
+    """A name from the catalogue or the path of a GGUF file; empty: the installed one, else extractive."""
+    sentences: int = Field(default=3, ge=1, le=10)
+    """The most sentences of an extractive answer."""
+    context_tokens: int = Field(default=4096, ge=512)
+    """The language model's window; never more than it was trained for."""
+    max_tokens: int = Field(default=400, ge=16)
+    """The most tokens of a generated answer."""
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    seed: int = 0
+    gpu_layers: int = Field(default=0, ge=-1)
+    """Layers of the language model on the GPU; -1 means all."""
+    threads: int = Field(default=0, ge=0)
+    """CPU threads; 0 means all cores."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. `load` reads it; tests may construct it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="QUIRE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    vault: Path | None = None
+    """The folder of notes."""
+    scan: ScanSettings = ScanSettings()
+    chunking: ChunkingSettings = ChunkingSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    answer: AnswerSettings = AnswerSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, locations.config_file())
+
+
+def load(**flags: Any) -> Settings:
+    """Read the settings; ``flags`` (``vault=…``, ``answer={"model": …}``) win over file and environment.
+
+    Raises `ConfigError`, in one line, for a file that is not TOML, an unknown key or a wrong value.
+    """
+    try:
+        return Settings(**flags)
+    except ValidationError as error:
+        raise _wrong(error) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{locations.config_file()} is not valid TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read {locations.config_file()}: {error.strerror}") from error
+
+
+class _FileSettings(Settings):
+    """What the file alone says; the environment plays no part in what is written to it."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *others: PydanticBaseSettingsSource,
+        **named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def save(key: str, value: object) -> Path:
+    """Set one setting, named with dots (``answer.model``), in the settings file, and return the file.
+
+    Comments and order are kept; the file is replaced as a whole or not at all. Raises `ConfigError`, in one
+    line, when there is no such setting, when the value is wrong, when the file holds something wrong
+    already, and when it cannot be written.
+    """
+    import tomlkit
+    from tomlkit.exceptions import ConvertError, TOMLKitError
+
+    path = locations.config_file()
+    names = key.split(".")
+    if isinstance(value, Mapping):
+        raise ConfigError(f"setting {key!r}: it is a section; set one of its keys")
+    try:
+        document = tomlkit.parse(path.read_bytes().decode("utf-8")) if path.exists() else tomlkit.document()
+        table: Any = document
+        for name in names[:-1]:
+            if name not in table:
+                table[name] = tomlkit.table()
+            table = table[name]
+            if not isinstance(table, Mapping):
+                raise KeyError(name)
+        table[names[-1]] = os.fspath(value) if isinstance(value, os.PathLike) else value
+        found: Any = _FileSettings(**document.unwrap()).model_dump(mode="json")
+        for name in names:
+            found = found[name]
+        if isinstance(found, dict):
+            raise ConfigError(f"setting {key!r}: it is a section; set one of its keys")
+        table[names[-1]] = found  # as it was understood: "500" for a number becomes 500
+        _replace(path, tomlkit.dumps(document))
+    except ValidationError as error:
+        raise _wrong(error) from error
+    except KeyError as error:
+        raise ConfigError(f"setting {key!r}: there is no such setting; see {path}") from error
+    except ConvertError as error:
+        raise ConfigError(f"setting {key!r}: {type(value).__name__} is no value for a setting") from error
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}; correct it by hand first") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read or write {path}: {error.strerror or error}") from error
+    return path
+
+
+def _replace(path: Path, text: str) -> None:
+    target = path.resolve()  # a link to a file that is kept elsewhere stays a link
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(target, name)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _wrong(error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    what = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return ConfigError(f"setting {where!r}: {what}{more}; see {locations.config_file()} and QUIRE_ variables")

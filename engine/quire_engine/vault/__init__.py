@@ -1,0 +1,1 @@
+"""Reading a vault: scanning, parsing, links, watching."""

@@ -1,0 +1,69 @@
+"""Dates, conditions and filters as typed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+import pytest
+
+from quire.cli.options import Condition, Moment, ago, filters
+from quire_engine.records import Filters
+
+
+class TestMoment:
+    def test_reads_an_iso_date_as_local_midnight(self) -> None:
+        assert Moment().convert("2024-05-31", None, None) == datetime(2024, 5, 31).timestamp()
+
+    def test_reads_an_iso_time_with_a_zone(self) -> None:
+        assert Moment().convert("1970-01-02T00:00:00Z", None, None) == 86400.0
+
+    @pytest.mark.parametrize(
+        "text",
+        ["garbage", "", "7", "7x", "-3d", "2024-13-01", "99999y", "999999d", "9" * 50 + "d", "\x1b[31m"],
+    )
+    def test_rejects_what_is_no_date(self, text: str) -> None:
+        with pytest.raises(click.BadParameter, match="is no date"):
+            Moment().convert(text, None, None)
+
+    @pytest.mark.parametrize(
+        ("amount", "unit", "expected"),
+        [
+            (7, "d", datetime(2024, 3, 24)),
+            (2, "w", datetime(2024, 3, 17)),
+            (1, "m", datetime(2024, 2, 29)),
+            (3, "m", datetime(2023, 12, 31)),
+            (1, "y", datetime(2023, 3, 31)),
+        ],
+    )
+    def test_counts_back_by_the_calendar(self, amount: int, unit: str, expected: datetime) -> None:
+        assert ago(amount, unit, now=datetime(2024, 3, 31)) == expected
+
+    def test_a_leap_day_a_year_ago_was_the_day_before(self) -> None:
+        assert ago(1, "y", now=datetime(2024, 2, 29)) == datetime(2023, 2, 28)
+
+
+class TestCondition:
+    def test_splits_at_the_first_equals_sign(self) -> None:
+        assert Condition().convert("formula = a=b", None, None) == ("formula", "a=b")
+
+    def test_an_empty_value_is_a_value(self) -> None:
+        assert Condition().convert("status=", None, None) == ("status", "")
+
+    @pytest.mark.parametrize("text", ["status", "=done", " =x", ""])
+    def test_rejects_what_is_no_pair(self, text: str) -> None:
+        with pytest.raises(click.BadParameter, match="property=value"):
+            Condition().convert(text, None, None)
+
+
+class TestFilters:
+    def test_nothing_given_restricts_nothing(self) -> None:
+        assert not filters((), (), None, None, ())
+
+    def test_folders_and_tags_lose_their_decoration(self) -> None:
+        found = filters(("./Projects/", "Areas\\Home"), ("#work", "area/home"), None, None, ())
+        assert found == Filters(folders=("Projects", "Areas/Home"), tags=("work", "area/home"))
+
+    @pytest.mark.parametrize("folder", [".", "./", "/", ""])
+    def test_the_vault_itself_is_no_restriction(self, folder: str) -> None:
+        assert filters((folder,), (), None, None, ()).folders == ()

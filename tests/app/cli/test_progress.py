@@ -1,0 +1,86 @@
+"""Progress on stderr."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from quire.cli.diagnostics import Diagnostics
+from quire.cli.progress import Progress, bar, duration, size
+from quire_engine.records import SyncProgress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class TestSync:
+    def test_shows_counts_rate_and_time_left_on_a_terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "100")
+        stream = Terminal()
+        with Progress(Diagnostics(stream=stream)) as progress:
+            progress.sync(SyncProgress("embed", 50, 200, rate=40.0, seconds_left=3.75))
+        shown = stream.getvalue()
+        assert "embedding" in shown
+        assert "25 %" in shown
+        assert "50/200" in shown
+        assert "40 chunks/s" in shown
+        assert "0:04 left" in shown
+
+    def test_leaves_no_line_behind(self) -> None:
+        stream = Terminal()
+        with Progress(Diagnostics(stream=stream)) as progress:
+            progress.sync(SyncProgress("scan", 5, 0))
+        assert stream.getvalue().endswith("\r\x1b[2K")
+        assert "\n" not in stream.getvalue()
+
+    def test_writes_a_line_for_every_tenth_elsewhere(self) -> None:
+        stream = io.StringIO()
+        with Progress(Diagnostics(stream=stream)) as progress:
+            for done in range(1001):
+                progress.sync(SyncProgress("index", done, 1000))
+        lines = stream.getvalue().splitlines()
+        assert len(lines) == 10
+        assert lines[0] == "reading notes: 10 %  100/1,000"
+        assert "\x1b" not in stream.getvalue()
+
+    def test_says_nothing_before_its_delay(self) -> None:
+        stream = Terminal()
+        with Progress(Diagnostics(stream=stream), delay=3600) as progress:
+            progress.sync(SyncProgress("index", 5, 10))
+        assert stream.getvalue() == ""
+
+    @pytest.mark.parametrize("stage", ["scan", "index", "keywords", "model", "embed"])
+    def test_knows_every_stage_even_without_a_total(self, stage: str) -> None:
+        stream = Terminal()
+        with Progress(Diagnostics(stream=stream)) as progress:
+            progress.sync(SyncProgress(stage, 0, 0))  # type: ignore[arg-type]
+        assert stream.getvalue() != ""
+
+
+class TestTransfer:
+    def test_shows_bytes(self) -> None:
+        stream = io.StringIO()
+        with Progress(Diagnostics(stream=stream)) as progress:
+            progress.transfer("model", 500_000_000, 1_000_000_000)
+        assert "model: 50 %  500.0 MB of 1.0 GB" in stream.getvalue()
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (754, "12:34"), (11100, "3 h 05")]
+    )
+    def test_duration(self, seconds: float, text: str) -> None:
+        assert duration(seconds) == text
+
+    @pytest.mark.parametrize(
+        ("count", "text"),
+        [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (1117320736, "1.1 GB"), (2**50, "1,125.9 TB")],
+    )
+    def test_size(self, count: int, text: str) -> None:
+        assert size(count) == text
+
+    def test_a_bar_never_overflows(self) -> None:
+        assert len(bar(0, 0)) == len(bar(5, 10)) == len(bar(20, 10))

@@ -1,0 +1,182 @@
+"""The dicts that scripts read."""
+
+from __future__ import annotations
+
+import json
+
+from quire import contract
+from quire_engine.records import (
+    Answer,
+    AnswerFinished,
+    AnswerStatus,
+    AnswerText,
+    Citation,
+    Hit,
+    HitsFound,
+    IndexStatus,
+    InstalledModel,
+    ModelDescription,
+    ScoreTrace,
+    SearchResult,
+    Signal,
+    SkippedNote,
+    SyncReport,
+    TopicStatus,
+    Wave,
+    WaveLoaded,
+)
+
+HIT = Hit(
+    rank=1,
+    chunk_id=0x1F,
+    path="Garden/Roses.md",
+    title="Roses",
+    headings=("Roses", "Pruning"),
+    start_line=3,
+    end_line=5,
+    text="Prune roses in March.",
+    score=0.03,
+    topic="Garden",
+    trace=ScoreTrace(
+        (Signal("dense", 1, 0.7, 1.0, 0.02), Signal("keyword", 4, 9.5, 1.0, 0.01)), ("Old.md:1-2",)
+    ),
+)
+RESULT = SearchResult("roses", (HIT,), generation=7, incomplete=False, timings={"total": 12.34567})
+CITATION = Citation(1, "Garden/Roses.md", ("Roses",), 3, 3, "Prune roses in March.", True, 0.9)
+WAVE = Wave("critical", 2, 120, 0.8, "sufficient")
+ANSWER = Answer(
+    question="When are roses pruned?",
+    status=AnswerStatus.SUPPORTED,
+    text="In March [1].",
+    citations=(CITATION,),
+    waves=(WAVE,),
+    model="extractive",
+    generation=7,
+    incomplete=False,
+    hits=(HIT,),
+    timings={"total": 20.0},
+)
+
+
+class TestSearch:
+    def test_carries_schema_generation_timings_and_hits(self) -> None:
+        record = contract.search(RESULT)
+        assert record["schema"] == "quire.search/1"
+        assert record["generation"] == 7
+        assert record["timings"] == {"total": 12.346}
+        assert record["incomplete"] is False
+        assert [hit["path"] for hit in record["hits"]] == ["Garden/Roses.md"]
+
+    def test_a_hit_has_the_promised_fields(self) -> None:
+        hit = contract.hit(HIT)
+        promised = {"rank", "path", "headings", "start_line", "end_line", "text", "score", "topic", "trace"}
+        assert promised <= hit.keys()
+        assert hit["headings"] == ["Roses", "Pruning"]
+        assert (hit["start_line"], hit["end_line"]) == (3, 5)
+
+    def test_an_id_is_sixteen_hexadecimal_digits(self) -> None:
+        assert contract.hit(HIT)["id"] == "000000000000001f"
+        assert contract.chunk_id(2**63 - 1) == "7fffffffffffffff"
+
+    def test_contributions_of_a_trace_add_up_to_the_score(self) -> None:
+        hit = contract.hit(HIT)
+        assert sum(signal["contribution"] for signal in hit["trace"]["signals"]) == hit["score"]
+        assert hit["trace"]["duplicates"] == ["Old.md:1-2"]
+
+    def test_lines_stand_alone(self) -> None:
+        (line,) = contract.search_lines(RESULT)
+        assert line["schema"] == "quire.search/1"
+        assert line["generation"] == 7
+        assert line["rank"] == 1
+
+
+class TestAnswer:
+    def test_has_the_promised_fields(self) -> None:
+        record = contract.answer(ANSWER)
+        assert record["schema"] == "quire.answer/1"
+        assert record["answer"] == "In March [1]."
+        assert record["status"] == "supported"
+        assert record["model"] == "extractive"
+        assert record["generation"] == 7
+        (citation,) = record["citations"]
+        assert citation == {
+            "n": 1,
+            "path": "Garden/Roses.md",
+            "headings": ["Roses"],
+            "start_line": 3,
+            "end_line": 3,
+            "quote": "Prune roses in March.",
+            "verified": True,
+            "support": 0.9,
+        }
+        (wave,) = record["waves"]
+        assert wave == {
+            "tier": "critical",
+            "chunks": 2,
+            "tokens": 120,
+            "sufficiency": 0.8,
+            "stop_reason": "sufficient",
+        }
+
+    def test_events_say_their_type(self) -> None:
+        events = [
+            HitsFound(RESULT),
+            WaveLoaded(WAVE),
+            AnswerText("In March [1].", (CITATION,)),
+            AnswerFinished(ANSWER),
+        ]
+        records = [contract.answer_event(event) for event in events]
+        assert [record["type"] for record in records] == ["hits", "wave", "text", "answer"]
+        assert {record["schema"] for record in records} == {"quire.answer/1"}
+        assert records[0]["hits"][0]["path"] == "Garden/Roses.md"
+        assert records[2]["citations"][0]["n"] == 1
+        assert records[3]["answer"] == ANSWER.text
+
+
+class TestEverythingElse:
+    def test_a_status_survives_json(self) -> None:
+        status = IndexStatus(
+            vault="/v",
+            index="/i",
+            generation=3,
+            notes=2,
+            chunks=5,
+            vectors=4,
+            pending=1,
+            topics=(TopicStatus("Garden", 2, 5),),
+            skipped=(SkippedNote("big.md", "too large"),),
+            warnings=(),
+            unresolved_links=0,
+            disk_bytes=10,
+            last_sync=None,
+            embedding_model="m",
+            embedding_runtime="openvino",
+            answer_model=None,
+        )
+        record = json.loads(json.dumps(contract.status(status)))
+        assert record["schema"] == "quire.status/1"
+        assert record["topics"] == [{"topic": "Garden", "notes": 2, "chunks": 5}]
+        assert record["skipped"] == [{"path": "big.md", "reason": "too large"}]
+        assert record["pending"] == 1
+
+    def test_a_sync_report_names_skipped_notes(self) -> None:
+        record = contract.index(SyncReport(added=2, skipped=(SkippedNote("big.md", "too large"),)))
+        assert record["schema"] == "quire.index/1"
+        assert record["added"] == 2
+        assert record["skipped"] == [{"path": "big.md", "reason": "too large"}]
+
+    def test_models_tell_installed_from_available(self) -> None:
+        description = ModelDescription(
+            "small", "language", "org/small", "abc", "small.gguf", 10, "00", "Apache-2.0", 4096, 100
+        )
+        listed = [
+            InstalledModel("small", "language", None, 10, False, description),
+            InstalledModel("own", "language", "/m/own.gguf", 20, True),
+        ]
+        record = contract.models(listed, "own")
+        assert record["answering"] == "own"
+        assert [model["installed"] for model in record["models"]] == [False, True]
+        assert [model["licence"] for model in record["models"]] == ["Apache-2.0", None]
+
+    def test_what_json_lacks_becomes_null(self) -> None:
+        assert contract.json_safe({"a": (1.5, float("nan"), [float("inf")])}) == {"a": [1.5, None, [None]]}
