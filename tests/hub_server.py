@@ -1,8 +1,8 @@
 """A model hub on the loopback device: enough of the real one's protocol for huggingface_hub to believe it.
 
-A file lies at ``/REPOSITORY/resolve/REVISION/FILE``. As on the real hub, HEAD tells size, commit and entity tag
-(the SHA-256 of a large file), and GET honours ``Range``; large files are handed over to another host. Faults are
-ordered through the attributes of `Hub`.
+A file lies at ``/REPOSITORY/resolve/REVISION/FILE``. As on the real hub, HEAD tells size, commit and entity
+tag (the SHA-256 of a large file), and GET honours ``Range``; large files are handed over to another host.
+Every answer carries a warning with terminal escapes. Faults are ordered through the attributes of `Hub`.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ class Hub:
     @property
     def transfers(self) -> list[Request]:
         """Requests for bytes, without those that were sent elsewhere."""
-        return [request for request in self.requests if request.method == "GET" and "moved" not in request.headers]
+        return [
+            request for request in self.requests if request.method == "GET" and "moved" not in request.headers
+        ]
 
 
 class _Server(ThreadingHTTPServer):
@@ -156,5 +158,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
+        self.send_header("X-HF-Warning", f"{self.hub.port}; \x1b]0;told by the hub\x07")
         self.send_header("Connection", "close")
         self.end_headers()

@@ -12,11 +12,13 @@ from quire_engine._version import __version__
 
 if TYPE_CHECKING:
     from quire_engine.engine import AskOptions, Engine
+    from quire_engine.evaluation.runner import evaluate
     from quire_engine.inference.catalogue import catalogue, installed_models, verify_model
     from quire_engine.inference.download import pull_model
     from quire_engine.settings import Settings
 
 _LAZY = {
+    "evaluate": "quire_engine.evaluation.runner",
     "AskOptions": "quire_engine.engine",
     "Engine": "quire_engine.engine",
     "Settings": "quire_engine.settings",
@@ -32,6 +34,7 @@ __all__ = [
     "Settings",
     "__version__",
     "catalogue",
+    "evaluate",
     "installed_models",
     "pull_model",
     "verify_model",

@@ -15,9 +15,8 @@ from quire_engine.chunking.chunker import Chunker, embed_text
 from quire_engine.chunking.sentences import LanguageTools, NameMatcher
 from quire_engine.errors import VaultError
 from quire_engine.index import topics
-from quire_engine.index.keywords import WhooshKeywords
 from quire_engine.index.store import IndexWriter, note_id
-from quire_engine.interfaces import Embedder, ProgressCallback
+from quire_engine.interfaces import Embedder, KeywordWriter, ProgressCallback
 from quire_engine.progress import Meter
 from quire_engine.records import FoundFile, SkippedNote, SyncReport
 from quire_engine.settings import Settings
@@ -47,7 +46,7 @@ class Indexer:
         vault: Path,
         settings: Settings,
         writer: IndexWriter,
-        keywords: WhooshKeywords,
+        keywords: KeywordWriter,
         embedder: Embedder,
         tools: Callable[[], LanguageTools],
     ) -> None:

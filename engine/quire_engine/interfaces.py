@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from quire_engine.records import Chunk, Filters, Hit, SyncProgress
+from quire_engine.records import Entity, Filters, Hit, SyncProgress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +68,9 @@ class KeywordWriter(Protocol):
     def applied(self) -> int:
         """The highest outbox sequence whose change is committed."""
 
+    def clear(self) -> None:
+        """Throw everything away and start empty."""
+
     def apply(
         self, deletions: Sequence[int], additions: Sequence[tuple[int, Mapping[str, str]]], sequence: int
     ) -> None:
@@ -86,11 +89,11 @@ class ChunkReader(Protocol):
     def vectors(self, ids: Sequence[int]) -> Mapping[int, FloatArray]:
         """Vectors by chunk id, for those that have one."""
 
+    def entities(self, ids: Sequence[int]) -> Mapping[int, tuple[Entity, ...]]:
+        """The names that stand in each chunk."""
 
-class Chunker(Protocol):
-    """Cuts a parsed note; see `quire_engine.chunking`."""
-
-    def chunk(self, note: object) -> list[Chunk]: ...
+    def links(self, ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+        """Paths of the notes that each chunk links to."""
 
 
 class LanguageModel(Protocol):

@@ -10,6 +10,7 @@ _LINK = re.compile(
     r"!?\[([^\[\]\n]{0,1000})\]\((?:<[^<>\n]{0,2000}>|[^()\s]{0,2000})(?:\s+\"[^\"\n]{0,500}\")?\)"
 )
 _BLOCK_ID = re.compile(r"[ \t]\^[A-Za-z0-9-]{1,64}[ \t]*$|^\^[A-Za-z0-9-]{1,64}[ \t]*$", re.MULTILINE)
+_LAST_BLOCK_ID = re.compile(r"(?:\s|^)\^[A-Za-z0-9-]{1,64}\s*\Z")
 _TABLE_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}[ \t:|-]*$", re.MULTILINE)
 _LINE_START = re.compile(
     r"^[ \t]{0,64}(?:>[ \t]?)+|^[ \t]{0,64}(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[.\][ \t]+)?", re.MULTILINE
@@ -21,6 +22,12 @@ _EMPHASIS = re.compile(
 _HEADING = re.compile(r"^#{1,6}[ \t]+", re.MULTILINE)
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,64}\]:?")
 _SPACES = re.compile(r"[ \t]+")
+
+
+def without_block_id(text: str) -> str:
+    """``text`` without the block id at its very end, if it has one."""
+    match = _LAST_BLOCK_ID.search(text)
+    return text[: match.start()] if match else text
 
 
 def plain(text: str) -> str:

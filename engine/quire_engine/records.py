@@ -155,7 +155,6 @@ class Chunk:
     """BLAKE2b-16 of what is embedded; ``None`` for a chunk without a vector."""
     sentences: tuple[tuple[int, int], ...] = ()
     """Sentence spans, relative to ``text``."""
-    entities: tuple[Entity, ...] = ()
 
 
 # ---------------------------------------------------------------------------------------------- indexing
@@ -294,7 +293,13 @@ class Hit:
     topic: str
     trace: ScoreTrace
     sentences: tuple[tuple[int, int], ...] = ()
+    """Sentence spans, relative to ``text``."""
     kind: str = "text"
+    """``text``, or ``properties`` for front matter."""
+    links: tuple[str, ...] = ()
+    """Paths of the notes that the passage links to."""
+    entities: tuple[Entity, ...] = ()
+    """Names that stand in the passage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,3 +438,18 @@ class InstalledModel:
     in_use: bool
     description: ModelDescription | None = None
     """``None`` for a file that the user put there."""
+
+
+# ------------------------------------------------------------------------------------------- evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class EvalReport:
+    """Averages over judged queries."""
+
+    queries: int
+    unit: Literal["note", "block"]
+    """What the judgements name."""
+    retrieval: Mapping[str, float]
+    """``ndcg@10``, ``recall@10``, ``recall@100``, ``mrr@10``, ``precision@5``, ``success@10`` (the share of
+    queries with a relevant hit among ten), ``p50_ms``, ``p95_ms``."""

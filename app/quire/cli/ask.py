@@ -14,6 +14,7 @@ from quire.cli import batch as batches
 from quire.cli.diagnostics import ExitCode, worst
 from quire.cli.options import colour_option, filters, query_options, vault_option
 from quire.cli.passages import citation_lines, hit_lines, question_words
+from quire.cli.quantities import counted
 from quire.cli.session import Session
 from quire.cli.terminal import inert
 from quire_engine.records import (
@@ -138,9 +139,9 @@ def _shown(session: Session, events: Iterator[AnswerEvent]) -> Iterator[AnswerEv
     for event in events:
         match event:
             case HitsFound(result=result):
-                session.diagnostics.transient(f"found {len(result.hits)} passages")
+                session.diagnostics.transient(f"found {counted(len(result.hits), 'passage')}")
             case WaveLoaded(wave=wave):
-                session.diagnostics.transient(f"reading {wave.chunks} {wave.tier} passages")
+                session.diagnostics.transient(f"reading {counted(wave.chunks, wave.tier + ' passage')}")
             case AnswerText(text=text):
                 session.diagnostics.clear()
                 session.output.piece(text)
@@ -171,7 +172,7 @@ def _show_sources(session: Session, answer: Answer) -> None:
     output.line()
     for wave in answer.waves:
         stop = f"; {inert(wave.stop_reason)}" if wave.stop_reason else ""
-        load = f"{wave.tier}: {wave.chunks} passages, {wave.tokens} tokens"
+        load = f"{wave.tier}: {counted(wave.chunks, 'passage')}, {counted(wave.tokens, 'token')}"
         output.line(output.palette.faint(f"{load}, sufficiency {wave.sufficiency:.2f}{stop}"))
     output.line(output.palette.faint(f"answered by {inert(answer.model)}"))
     for hit in answer.hits:

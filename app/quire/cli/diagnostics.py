@@ -125,8 +125,6 @@ def explain(error: BaseException) -> tuple[str, ExitCode]:
             return _one_line(str(error)), ExitCode.USAGE
         case QuireError():
             return _one_line(str(error)), ExitCode.FAILED
-        case BrokenPipeError():
-            return "", ExitCode.DONE
         case _:
             what = _one_line(f"{type(error).__name__}: {error}").rstrip(": ")
             hint = "" if os.environ.get("QUIRE_DEBUG") else "; set QUIRE_DEBUG=1 to see where"

@@ -20,7 +20,7 @@ _FILES = ("vault", "queries.jsonl", "qrels.tsv")
 
 @click.command("eval", short_help="Measure retrieval against judged questions.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--limit", type=click.IntRange(1), help="Ask only the first so many questions.")
+@click.option("--limit", type=click.IntRange(1), help="Ask only so many of the questions, evenly spread over the file.")
 @json_option
 @colour_option
 def command(folder: Path, limit: int | None, as_json: bool, colour: bool | None) -> ExitCode:

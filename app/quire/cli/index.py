@@ -9,7 +9,8 @@ import click
 from quire import contract
 from quire.cli.diagnostics import ExitCode
 from quire.cli.options import colour_option, json_option, vault_option, wrong_usage
-from quire.cli.progress import Progress, duration
+from quire.cli.progress import Progress
+from quire.cli.quantities import counted, duration
 from quire.cli.session import Session
 from quire_engine.records import SyncReport
 
@@ -33,9 +34,9 @@ def command(
     if folder is not None and vault is not None:
         raise wrong_usage("give the vault once: as an argument or with --vault")
     session = Session(folder if folder is not None else vault, colour)
-    with session.open() as engine:
+    with session.open(discard=rebuild) as engine:
         with Progress(session.diagnostics) as progress:
-            report = engine.rebuild(progress.sync) if rebuild else engine.sync(progress.sync)
+            report = engine.sync(progress.sync)
         if as_json:
             session.output.json(contract.index(report))
         else:
@@ -53,13 +54,13 @@ def summary(report: SyncReport) -> str:
         ("removed", report.removed),
     )
     notes = ", ".join(f"{count:,} {what}" for what, count in counts if count) or "nothing changed"
-    parts = [notes, f"{report.unchanged:,} notes as before"]
+    parts = [notes, f"{counted(report.unchanged, 'note')} as before"]
     if report.chunks:
         parts.append(
             f"{report.chunks:,} passages written ({report.embedded:,} embedded, {report.reused:,} reused)"
         )
     if report.pending:
-        parts.append(f"{report.pending:,} wait for their vectors")
+        parts.append(f"{counted(report.pending, 'passage')} without a vector yet")
     return "; ".join(parts) + f"; {duration(report.seconds)}"
 
 

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     output.prepare()
     try:
         code = quire.main(args=arguments, prog_name="quire", standalone_mode=False)
-    except BrokenPipeError:
+    except output.ReaderGone:
         output.abandon()
         return ExitCode.DONE
     except (Exception, KeyboardInterrupt) as error:

@@ -12,7 +12,8 @@ import click
 from quire import contract
 from quire.cli.diagnostics import ExitCode
 from quire.cli.options import colour_option, json_option, wrong_usage
-from quire.cli.progress import Progress, size
+from quire.cli.progress import Progress
+from quire.cli.quantities import size
 from quire.cli.session import Session
 from quire.cli.terminal import Palette, cells, inert
 from quire_engine.errors import ModelError

@@ -14,6 +14,10 @@ _MEASURE = 100
 """Prose wider than this is hard to read, however wide the terminal is."""
 
 
+class ReaderGone(Exception):
+    """Whoever read stdout has closed it; there is nothing left to do, and nothing to complain about."""
+
+
 class Output:
     """Where a command's results go. Every write is flushed: a reader sees a result when it exists."""
 
@@ -49,8 +53,11 @@ class Output:
         self._write(inert_json(document) + "\n")
 
     def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError as error:
+            raise ReaderGone from error
 
 
 def prepare() -> None:

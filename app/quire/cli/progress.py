@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from quire.cli.diagnostics import Diagnostics
+from quire.cli.quantities import duration, size
 from quire_engine.records import SyncProgress
 
 _REDRAW_SECONDS = 0.1
@@ -104,23 +105,3 @@ def bar(done: int, total: int) -> str:
     """A bar of fixed width, filled as far as ``done`` of ``total`` reaches."""
     filled = min(_BAR_CELLS, done * _BAR_CELLS // total) if total > 0 else 0
     return "━" * filled + "╌" * (_BAR_CELLS - filled)
-
-
-def duration(seconds: float) -> str:
-    """``0:07``, ``12:34`` or ``3 h 05``."""
-    whole = max(0, round(seconds))
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d}"
-    return f"{whole // 60}:{whole % 60:02d}"
-
-
-def size(count: int) -> str:
-    """Bytes for people, in powers of 1000: ``512 B``, ``1.1 GB``."""
-    if count < 1000:
-        return f"{count} B"
-    value = float(count)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:,.1f} TB"

@@ -66,12 +66,15 @@ class Session:
             return Path(fallback)
         return None
 
-    def open(self, vault: Path | None = None) -> Engine:
-        """The engine of ``vault``, or of the chosen one; a context manager."""
+    def open(self, vault: Path | None = None, *, discard: bool = False) -> Engine:
+        """The engine of ``vault``, or of the chosen one; ``discard`` empties its index first.
+
+        A context manager.
+        """
         chosen = vault or self.vault
         from quire_engine import Engine
 
-        return Engine.open(chosen, self.settings)
+        return Engine.open(chosen, self.settings, discard=discard)
 
     def freshen(self, engine: Engine) -> bool:
         """Bring the index up to date before a question; False when another process is at it."""

@@ -11,7 +11,7 @@ import click
 from quire import contract
 from quire.cli.diagnostics import ExitCode
 from quire.cli.options import colour_option, json_option, vault_option
-from quire.cli.progress import size
+from quire.cli.quantities import age, counted, size
 from quire.cli.session import Session
 from quire.cli.terminal import Palette, cells, inert
 from quire_engine.records import IndexStatus, SkippedNote
@@ -46,20 +46,21 @@ def status_lines(status: IndexStatus, palette: Palette, *, now: float) -> Iterat
     yield row("index", inert(status.index))
     yield row("", f"{size(status.disk_bytes)}, generation {status.generation}, {_synced(status, now)}")
     yield row("notes", f"{status.notes:,}")
-    waiting = palette.doubtful(f", {status.pending:,} passages wait for theirs") if status.pending else ""
-    yield row("passages", f"{status.chunks:,} with {status.vectors:,} vectors{waiting}")
+    waiting = palette.doubtful(f", {status.pending:,} still to come") if status.pending else ""
+    yield row("passages", f"{status.chunks:,}, {counted(status.vectors, 'vector')}{waiting}")
     if status.unresolved_links:
-        yield row("links", f"{status.unresolved_links:,} lead to no note")
+        yield row("links", f"{status.unresolved_links:,} without a note to lead to")
     yield row("search", f"{inert(status.embedding_model)} on {inert(status.embedding_runtime)}")
     yield row("answers", inert(status.answer_model or "extractive (no language model in use)"))
     if status.topics:
         yield ""
         yield palette.strong("topics")
-        names = [inert(topic.topic) or "(top level)" for topic in status.topics]
+        names = ["(top level)" if topic.topic in ("", ".") else inert(topic.topic) for topic in status.topics]
         width = max(map(cells, names))
         for name, topic in zip(names, status.topics, strict=True):
             gap = " " * (width - cells(name))
-            yield f"  {name}{gap}  {topic.notes:>6,} notes  {topic.chunks:>7,} passages"
+            notes, passages = counted(topic.notes, "note"), counted(topic.chunks, "passage")
+            yield f"  {name}{gap}  {notes:>12}  {passages:>17}"
     yield from _notes("skipped", status.skipped, palette)
     yield from _notes("indexed with warnings", status.warnings, palette)
 
@@ -74,12 +75,3 @@ def _notes(title: str, notes: tuple[SkippedNote, ...], palette: Palette) -> Iter
         yield palette.doubtful(f"{title} ({len(notes)})")
         for note in notes:
             yield f"  {palette.place(inert(note.path))}: {inert(note.reason)}"
-
-
-def age(seconds: float) -> str:
-    """``just now``, ``5 minutes ago``, ``2 days ago``."""
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        count = int(seconds // length)
-        if count >= 1:
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"

@@ -102,8 +102,9 @@ class Answerer:
         self, draft: _Draft, ranked: Sequence[Candidate], strength: float
     ) -> Iterator[AnswerEvent]:
         sentences = extract(ranked, self._settings.sentences)
-        used = {evidence.hit.chunk_id for s in sentences for evidence in s.evidence}
-        yield from _wave(draft, Wave("critical", len(used), 0, round(strength, 3), "answered"))
+        passages = {e.hit.chunk_id: e.hit.text for s in sentences for e in s.evidence}
+        tokens = sum(self._embedder().count_tokens(list(passages.values())))
+        yield from _wave(draft, Wave("critical", len(passages), tokens, round(strength, 3), "answered"))
         # A quote that is no longer in its file makes room for the next best sentence.
         for sentence in sentences:
             yield from self._show(draft, sentence)

@@ -41,7 +41,7 @@ def user_prompt(hits: Sequence[Hit], question: str) -> str:
 
 
 def _passage(number: int, hit: Hit) -> str:
-    under = " > ".join(heading for heading in hit.headings if heading.strip())
+    under = " › ".join(heading for heading in hit.headings if heading.strip())
     attributes = f'n="{number}" note="{_label(hit.title)}"' + (f' under="{_label(under)}"' if under else "")
     return f"<passage {attributes}>\n{_without_tags(hit.text.strip())}\n</passage>"
 

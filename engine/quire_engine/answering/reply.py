@@ -25,6 +25,7 @@ _NO_END = re.compile(
     r"z\.\s?b|d\.\s?h|u\.\s?a|bzw|vgl|evtl|ggf|inkl|p\.\s?ex|[^\W\d_])\Z",
     re.IGNORECASE,
 )
+_DOUBLE_END = re.compile(r"(?<=[!?。])[.。]\Z|(?<=[^.]\.)\.\Z")
 _FENCE = re.compile(r"\A(`{3,}|~{3,})")
 
 
@@ -58,10 +59,10 @@ class ReplySplitter:
 
     def finish(self, *, cut_off: bool) -> list[ReplySentence]:
         """What is left; when the reply was ``cut_off``, a last part without an end is dropped."""
-        begun = _TAG_BEGUN.search(self._text) or _MARK_BEGUN.search(self._text)
-        # A lone "<" or "[" may be the author's; more of a tag or a mark is not text.
-        if begun and len(begun.group()) > 2:
-            self._text = self._text[: begun.start()]
+        # A lone "<" or "[" may be meant; more of a tag or a mark is not text.
+        for begun, least in ((_TAG_BEGUN.search(self._text), 3), (_MARK_BEGUN.search(self._text), 2)):
+            if begun and len(begun.group()) >= least:
+                self._text = self._text[: begun.start()]
         sentences = self._take(final=True)
         rest = self._text.strip()
         whole = not cut_off or rest[-1:] in _ENDS or rest.endswith(("]", "】"))
@@ -111,7 +112,9 @@ def _without_marks(unit: str) -> tuple[str, tuple[int, ...]]:
     pieces = re.split(r"(```.*?```|~~~.*?~~~|`[^`\n]*`)", unit, flags=re.DOTALL)
     for place in range(0, len(pieces), 2):
         pieces[place] = re.sub(r"\s*" + _MARK.pattern, note, pieces[place])
-    return "".join(pieces).strip(), tuple(marks)
+    text = "".join(pieces).strip()
+    # "Full stop. [1]." has two, of which the second belonged to the mark.
+    return (_DOUBLE_END.sub("", text) if marks else text), tuple(marks)
 
 
 def _end(text: str, *, final: bool) -> int | None:

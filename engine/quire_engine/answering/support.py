@@ -43,7 +43,8 @@ def support(sentence: str, quote: str, context: str = "") -> float:
     words count half, and names may stand there.
     """
     sentence = _LIST_MARK.sub("", sentence)
-    said = dict.fromkeys(terms(sentence)) or dict.fromkeys(terms(sentence, keep_stop_words=True))
+    said = dict.fromkeys(term for term in terms(sentence) if term not in _NEGATION)
+    said = said or dict.fromkeys(terms(sentence, keep_stop_words=True))
     quoted, known = set(terms(quote, keep_stop_words=True)), set(terms(context))
     numbers = _numbers(quote) | set(_spelled_numbers(quote).values())
     spelled = {

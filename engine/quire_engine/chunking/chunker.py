@@ -14,7 +14,7 @@ from typing import Literal
 from quire_engine.analysis import terms
 from quire_engine.chunking.sentences import LanguageTools
 from quire_engine.interfaces import TokenCounter
-from quire_engine.markup import plain
+from quire_engine.markup import plain, without_block_id
 from quire_engine.records import Block, BlockKind, Chunk, Note, Span
 
 _VERBATIM = frozenset({BlockKind.CODE, BlockKind.MATH, BlockKind.HTML})
@@ -104,6 +104,7 @@ class Chunker:
             elif block.kind in _VERBATIM:
                 spans = [(0, len(text))]
             else:
+                text = without_block_id(text)
                 spans = _merge_markers(text, self._tools.spans(text, language))
             sentences = [(origin + s, origin + e) for s, e in spans]
             if block.kind in _WHOLE:
@@ -317,12 +318,12 @@ def _cohesion(before: Sequence[Counter[str]], after: Sequence[Counter[str]]) -> 
 
 
 def _merge_markers(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join a span without a letter or digit (a bullet, a quote mark, a block id) to its neighbour."""
+    """Join a span without a letter or digit (a bullet, a quote mark) to its neighbour."""
     merged: list[tuple[int, int]] = []
     held: int | None = None
     for start, end in spans:
         words = text[start:end]
-        bare = not any(c.isalnum() for c in words) or words.startswith("^")
+        bare = not any(c.isalnum() for c in words)
         if bare and merged:
             merged[-1] = (merged[-1][0], end)
         elif bare:

@@ -12,7 +12,7 @@ from quire_engine.analysis import fold
 from quire_engine.index import vectors
 from quire_engine.index.database import connect, translated
 from quire_engine.index.store import note_id
-from quire_engine.records import Filters, Hit, ScoreTrace, SkippedNote, TopicStatus
+from quire_engine.records import Entity, Filters, Hit, ScoreTrace, SkippedNote, TopicStatus
 
 if TYPE_CHECKING:
     import apsw
@@ -143,15 +143,29 @@ class IndexReader:
             for chunk, path, title, headings, start_line, end_line, text, topic, sentences, kind in rows
         }
 
-    def embed_hashes(self, ids: Sequence[int]) -> Mapping[int, bytes]:
-        """What is embedded for each chunk, as a key; equal keys mean equal words."""
-        return dict(
-            self._all(
-                "SELECT c.id, c.embed_hash FROM json_each(?) j JOIN chunks c ON c.id = j.value "
-                "WHERE c.embed_hash IS NOT NULL",
-                (json.dumps(list(ids)),),
-            )
+    def entities(self, ids: Sequence[int]) -> Mapping[int, tuple[Entity, ...]]:
+        """The names that stand in each chunk."""
+        rows = self._all(
+            "SELECT e.chunk_id, e.text, e.label FROM json_each(?) j JOIN entities e ON e.chunk_id = j.value",
+            (json.dumps(list(ids)),),
         )
+        found: dict[int, list[Entity]] = {}
+        for chunk, text, label in rows:
+            found.setdefault(chunk, []).append(Entity(text, label))
+        return {chunk: tuple(entities) for chunk, entities in found.items()}
+
+    def links(self, ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+        """Paths of the notes that each chunk links to."""
+        rows = self._all(
+            "SELECT c.id, n.path FROM json_each(?) j JOIN chunks c ON c.id = j.value "
+            "JOIN links l ON l.note_id = c.note_id AND l.line BETWEEN c.start_line AND c.end_line "
+            "JOIN notes n ON n.id = l.resolved ORDER BY l.position",
+            (json.dumps(list(ids)),),
+        )
+        found: dict[int, dict[str, None]] = {}
+        for chunk, path in rows:
+            found.setdefault(chunk, {})[path] = None
+        return {chunk: tuple(paths) for chunk, paths in found.items()}
 
     def blocks(self, path: str) -> list[tuple[str, int, int]]:
         """(block id, first line, last line) of the note's blocks that have an id."""

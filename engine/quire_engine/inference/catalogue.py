@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-import json
 import re
 import struct
 import tomllib
@@ -17,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from quire_engine import locations
 from quire_engine.errors import ModelError
-from quire_engine.inference.checksums import sha256_of
+from quire_engine.inference.checksums import check_safetensors, sha256_of
 from quire_engine.records import InstalledModel, ModelDescription
 
 if TYPE_CHECKING:
@@ -315,7 +314,7 @@ def verify_model(
 
         read_header(path)
     else:
-        _check_safetensors(path / _WEIGHTS)
+        check_safetensors(path / _WEIGHTS)
     return model
 
 
@@ -333,26 +332,6 @@ def _checked(file: Path, description: ModelDescription, *, fresh: bool = False) 
     if digest != description.sha256:
         raise ModelError(f"{file} is damaged: its SHA-256 is not that of {name}; {remedy}")
     return digest
-
-
-def _check_safetensors(file: Path) -> None:
-    """Raise `ModelError` unless the header is whole and the tensors fill the file to its end.
-
-    Format: https://huggingface.co/docs/safetensors
-    """
-    try:
-        with file.open("rb") as weights:
-            (length,) = struct.unpack("<Q", weights.read(8))
-            size = file.stat().st_size
-            header = json.loads(weights.read(length)) if length <= size else {}
-        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
-        whole = 8 + length + max(ends) == size
-    except OSError as error:
-        raise ModelError(f"cannot read the model file {file}: {error.strerror or error}") from error
-    except (struct.error, ValueError, LookupError, TypeError, AttributeError):
-        whole = False
-    if not whole:
-        raise ModelError(f"{file} is damaged or cut short; get the model again")
 
 
 def _existing(name: str) -> Path | None:

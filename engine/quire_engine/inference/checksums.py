@@ -1,4 +1,4 @@
-"""SHA-256 of model files, remembered, so that an unchanged file is read only once."""
+"""Whether model files are whole: their SHA-256, remembered until the file changes, and their headers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import struct
 import tempfile
 from pathlib import Path
 
@@ -36,6 +37,26 @@ def sha256_of(path: Path, *, fresh: bool = False) -> str:
     except OSError as error:
         raise ModelError(f"cannot read the model file {path}: {error.strerror or error}") from error
     return digest
+
+
+def check_safetensors(file: Path) -> None:
+    """Raise `ModelError` unless the header is whole and the tensors fill the file to its end.
+
+    Format: https://huggingface.co/docs/safetensors
+    """
+    try:
+        with file.open("rb") as weights:
+            (length,) = struct.unpack("<Q", weights.read(8))
+            size = file.stat().st_size
+            header = json.loads(weights.read(length)) if length <= size else {}
+        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
+        whole = 8 + length + max(ends) == size
+    except OSError as error:
+        raise ModelError(f"cannot read the model file {file}: {error.strerror or error}") from error
+    except (struct.error, ValueError, LookupError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise ModelError(f"{file} is damaged or cut short; get the model again")
 
 
 def _state(path: Path) -> dict[str, object]:

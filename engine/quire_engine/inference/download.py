@@ -142,6 +142,10 @@ class _Download:
 
     def run(self) -> None:
         """Bring ``part`` to its full length."""
+        from huggingface_hub.utils import logging
+
+        # It would write what the server sends as a warning to the terminal, as it is.
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         if _length(self.part) > self.description.bytes:
             self.part.unlink()
         if _length(self.part) == self.description.bytes:

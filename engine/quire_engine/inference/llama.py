@@ -166,7 +166,7 @@ class LlamaModel:
             for written, token in enumerate(tokens, start=1):
                 if self._llama_cpp.llama_vocab_is_eog(self._vocab, token):
                     break
-                yield answer.feed(decoder.decode(self._piece(token, special=token in self._thinking)))
+                yield answer.feed(decoder.decode(self._piece(token)))
                 if written == max_tokens:
                     break
                 self._opened()
@@ -192,14 +192,16 @@ class LlamaModel:
                 tokens: list[int] = llama.tokenize(
                     text.encode("utf-8", errors="replace"), add_bos=False, special=False
                 )
-                forged = {self._token_text(token) for token in tokens if self._is_structural(token)}
+                structural = {token for token in set(tokens) if self._is_structural(token)}
+                if not structural:
+                    return tokens
                 # A vocabulary can spell a control token out of ordinary pieces; breaking the word stops that.
                 broken = text
-                for word in forged:
+                for word in map(self._token_text, structural):
                     if len(word) > 1:
                         broken = broken.replace(word, word[0] + _WORD_JOINER + word[1:])
                 if broken == text:
-                    return [token for token in tokens if not self._is_structural(token)]
+                    return [token for token in tokens if token not in structural]
                 text = broken
 
     def _is_structural(self, token: int) -> bool:
@@ -234,7 +236,11 @@ class LlamaModel:
         lib.llama_sampler_free(sampler)
         return lib.LlamaGrammar.from_string(source, verbose=False)
 
-    def _piece(self, token: int, *, special: bool) -> bytes:
+    def _piece(self, token: int) -> bytes:
+        """The bytes of a generated token; none for one that only structures the conversation."""
+        special = token in self._thinking
+        if not special and self._is_structural(token):
+            return b""
         size = 64
         while True:
             buffer = ctypes.create_string_buffer(size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quire_engine.records import ScoreTrace, Signal
@@ -39,19 +39,19 @@ def reciprocal_rank_fusion(rankings: Sequence[Ranking], k: int = 60) -> list[tup
     return fused
 
 
-def collapse(
-    ids: Sequence[int], similarity: Mapping[tuple[int, int], float], threshold: float
-) -> dict[int, list[int]]:
+def collapse(ids: Sequence[int], alike: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
     """Each kept id with the later ones that are nearly the same, in order.
 
-    ``similarity`` gives cosines of (earlier, later) pairs; missing pairs are unlike.
+    ``alike`` holds (earlier, later) pairs of near-duplicates.
     """
+    earlier: dict[int, list[int]] = {}
+    for first, second in alike:
+        earlier.setdefault(second, []).append(first)
     groups: dict[int, list[int]] = {}
     for item in ids:
-        for kept, members in groups.items():
-            if similarity.get((kept, item), 0.0) >= threshold:
-                members.append(item)
-                break
-        else:
+        kept = next((other for other in earlier.get(item, ()) if other in groups), None)
+        if kept is None:
             groups[item] = []
+        else:
+            groups[kept].append(item)
     return groups

@@ -90,18 +90,28 @@ class Retriever:
         candidates = fused[: limit * _SPARE]
         ids = [item for item, _, _ in candidates]
         found = self._chunks.hits(ids)
-        similarity = _cosines([i for i in ids if i in found], self._chunks.vectors(ids))
-        groups = collapse([i for i in ids if i in found], similarity, self._settings.duplicate_cosine)
+        present = [i for i in ids if i in found]
+        alike = _alike(present, self._chunks.vectors(ids), self._settings.duplicate_cosine)
+        groups = collapse(present, alike)
+        shown = [entry for entry in candidates if entry[0] in groups][:limit]
+        links = self._chunks.links([item for item, _, _ in shown])
+        entities = self._chunks.entities([item for item, _, _ in shown])
         hits: list[Hit] = []
-        for item, score, trace in candidates:
-            if item not in groups or len(hits) == limit:
-                continue
+        for item, score, trace in shown:
             same = tuple(
                 f"{found[other].path}:{found[other].start_line}-{found[other].end_line}"
                 for other in groups[item]
             )
-            trace = replace(trace, duplicates=same)
-            hits.append(replace(found[item], rank=len(hits) + 1, score=score, trace=trace))
+            hits.append(
+                replace(
+                    found[item],
+                    rank=len(hits) + 1,
+                    score=score,
+                    trace=replace(trace, duplicates=same),
+                    links=links.get(item, ()),
+                    entities=entities.get(item, ()),
+                )
+            )
         return tuple(hits)
 
 
@@ -114,18 +124,14 @@ def dense_weight(readability: float) -> float:
     return min(1.0, max(0.0, (readability - 0.3) / 0.4))
 
 
-def _cosines(ids: Sequence[int], vectors: Mapping[int, FloatArray]) -> dict[tuple[int, int], float]:
-    """Cosine of each (earlier, later) pair that is above 0.9; lower ones are never asked for."""
+def _alike(ids: Sequence[int], vectors: Mapping[int, FloatArray], threshold: float) -> list[tuple[int, int]]:
+    """(earlier, later) pairs whose cosine is at least ``threshold``."""
     known = [i for i in ids if i in vectors]
     if len(known) < 2:
-        return {}
+        return []
     matrix = np.stack([vectors[i] for i in known])
-    products = np.triu(matrix @ matrix.T, k=1)
-    rows, columns = np.nonzero(products > 0.9)
-    return {
-        (known[a], known[b]): float(products[a, b])
-        for a, b in zip(rows.tolist(), columns.tolist(), strict=True)
-    }
+    rows, columns = np.nonzero(np.triu(matrix @ matrix.T, k=1) >= threshold)
+    return [(known[a], known[b]) for a, b in zip(rows.tolist(), columns.tolist(), strict=True)]
 
 
 def _timed(work: Callable[[], list[tuple[int, float]]]) -> tuple[list[tuple[int, float]], float]:

@@ -7,7 +7,9 @@ starts it, so that no input makes the scan quadratic.
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -18,6 +20,7 @@ MAX_FINDINGS = 100_000
 """Links, and tags, of one note; what is beyond is left out with a warning."""
 _MAX_TARGET = 2_000
 _MAX_WORDS = 500
+_MAX_BRACKETS = 10_000
 
 _TAG_BREAK = r"\s\u2000-\u206f\u2e00-\u2e7f\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 _TAG_CHARACTERS = rf"[^{_TAG_BREAK}'!\"#$%&()*+,.:;<=>?@^`{{|}}~\[\]\\\x00-\x1f\x7f\ufffd]+"
@@ -145,8 +148,9 @@ class _InlineScan:
         self.start = start
         self.end = end
         self.into = into
-        self._ticks: dict[int, list[int]] | None = None
-        self._brackets: list[tuple[int, int]] = []
+        self._ticks: dict[int, array[int]] | None = None
+        # Bounded, for a file that only opens brackets.
+        self._brackets: deque[tuple[int, int]] = deque(maxlen=_MAX_BRACKETS)
         # A closer that was looked for and is not there is not looked for again.
         self._absent: set[str] = set()
         self._line_end = -1
@@ -193,10 +197,10 @@ class _InlineScan:
         if self._ticks is None:
             self._ticks = {}
             for run in re.finditer("`+", self.text[begin : self.end]):
-                self._ticks.setdefault(len(run[0]), []).append(begin + run.start())
-        runs = self._ticks.get(length, [])
-        closing = bisect_right(runs, begin)
-        return runs[closing] + length if closing < len(runs) else begin + length
+                self._ticks.setdefault(len(run[0]), array("q")).append(begin + run.start())
+        runs = self._ticks.get(length)
+        closing = bisect_right(runs, begin) if runs else 0
+        return runs[closing] + length if runs and closing < len(runs) else begin + length
 
     def _comment(self, begin: int, closer: str) -> int:
         opener = 2 if closer == "%%" else 4

@@ -39,9 +39,6 @@ class TestExplain:
         assert explain(KeyboardInterrupt()) == ("", ExitCode.INTERRUPTED)
         assert explain(click.Abort()) == ("", ExitCode.INTERRUPTED)
 
-    def test_a_reader_that_left_is_no_failure(self) -> None:
-        assert explain(BrokenPipeError()) == ("", ExitCode.DONE)
-
     def test_the_unexpected_names_itself_and_the_way_to_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("QUIRE_DEBUG", raising=False)
         line, code = explain(ValueError("bad\nthing"))

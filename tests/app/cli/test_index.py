@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from quire.cli.index import summary
-from quire.cli.status import age
 from quire_engine import locations
 from quire_engine.records import SyncReport
 
@@ -74,7 +73,7 @@ class TestSummary:
         )
         assert summary(report) == (
             "1 added, 2 renamed; 3 notes as before; 4 passages written (1 embedded, 3 reused); "
-            "5 wait for their vectors; 0:02"
+            "5 passages without a vector yet; 0:02"
         )
 
 

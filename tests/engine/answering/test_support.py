@@ -101,7 +101,9 @@ class TestScripts:
             ("Кошка спит весь день.", "Моя кошка спит весь день дома.", "Собака бегает в саду."),
         ],
     )
-    def test_scripts_with_and_without_spaces_are_compared(self, sentence: str, quote: str, other: str) -> None:
+    def test_scripts_with_and_without_spaces_are_compared(
+        self, sentence: str, quote: str, other: str
+    ) -> None:
         assert support(sentence, quote) >= MIN_SUPPORT
         assert support(sentence, other) < MIN_SUPPORT
 

@@ -3,11 +3,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -67,6 +70,28 @@ def interrupted(error: BaseException, after: int) -> download.Progress:
             raise error
 
     return progress
+
+
+SCRIPT = """
+import json, resource, sys
+from quire_engine.errors import DownloadError
+from quire_engine.inference.download import pull_model
+from quire_engine.records import ModelDescription
+
+largest = int(sys.argv[2])
+if largest:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+try:
+    pull_model("tiny", known=[ModelDescription(**json.loads(sys.argv[1]))], pauses=[0.0])
+except DownloadError as error:
+    print(error)
+"""
+
+
+def pull_elsewhere(largest_file: int = 0) -> subprocess.CompletedProcess[str]:
+    """Pull in a process of its own, which prints its error, with a limit to the bytes of a file."""
+    command = [sys.executable, "-c", SCRIPT, json.dumps(asdict(TINY)), str(largest_file)]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +167,12 @@ class TestPulling:
         pull()
         assert installed().read_bytes() == CONTENT
 
+    def test_writes_nothing_to_the_terminal(self, hub: Hub) -> None:
+        hub.breaks = [1_000_000]
+        done = pull_elsewhere()
+        assert (done.stdout, done.stderr) == ("", "")
+        assert installed().read_bytes() == CONTENT
+
     def test_keeps_unfinished_downloads_to_the_user(self, hub: Hub) -> None:
         pull()
         assert (locations.models_dir() / ".incomplete").stat().st_mode & 0o077 == 0
@@ -187,13 +218,30 @@ class TestResuming:
         assert installed().read_bytes() == CONTENT
         assert len(hub.transfers) == 13
 
-    @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("cancelled")], ids=["ctrl-c", "cancelled"])
+    @pytest.mark.parametrize(
+        "error", [KeyboardInterrupt(), RuntimeError("cancelled")], ids=["ctrl-c", "cancelled"]
+    )
     def test_an_interruption_leaves_a_part_that_is_continued(self, hub: Hub, error: BaseException) -> None:
         with pytest.raises(type(error)):
             pull(interrupted(error, after=1_000_000))
         (part,) = parts()
         kept = part.stat().st_size
         assert kept >= 1_000_000
+        pull()
+        assert installed().read_bytes() == CONTENT
+        assert hub.transfers[-1].headers["range"] == f"bytes={kept}-"
+
+    def test_a_killed_process_leaves_a_part_and_no_lock(self, hub: Hub) -> None:
+        hub.gate = threading.Event()
+        command = [sys.executable, "-c", SCRIPT, json.dumps(asdict(TINY)), "0"]
+        with subprocess.Popen(command) as process:
+            while process.poll() is None and not any(part.stat().st_size for part in parts()):
+                time.sleep(0.01)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        hub.gate.set()
+        (part,) = parts()
+        kept = part.stat().st_size
         pull()
         assert installed().read_bytes() == CONTENT
         assert hub.transfers[-1].headers["range"] == f"bytes={kept}-"
@@ -262,7 +310,7 @@ class TestWrongBytes:
     @pytest.mark.parametrize("content", [CONTENT[:-5], CONTENT[:-1] + b"\0"], ids=["length", "checksum"])
     def test_a_file_that_differs_by_its_announcement_is_not_fetched(self, hub: Hub, content: bytes) -> None:
         hub.files[ADDRESS] = content
-        with pytest.raises(DownloadError, match="other bytes under tiny-q4.gguf than the catalogue says"):
+        with pytest.raises(DownloadError, match=r"other bytes under tiny-q4\.gguf than the catalogue says"):
             pull()
         assert hub.transfers == []
 
@@ -295,7 +343,7 @@ class TestRefusals:
 
     def test_a_hub_that_stays_busy_is_given_up(self, hub: Hub) -> None:
         hub.head_status = 503
-        with pytest.raises(DownloadError, match="broke off at 0.0 of 3.0 MB .*answered 503"):
+        with pytest.raises(DownloadError, match=r"broke off at 0\.0 of 3\.0 MB .*answered 503"):
             pull()
         assert len(hub.requests) == 1 + len(PAUSES)
 
@@ -303,14 +351,16 @@ class TestRefusals:
         with Hub() as hub:
             endpoint = hub.endpoint
         monkeypatch.setenv("HF_ENDPOINT", endpoint.replace("//", "//user:secret@"))
-        with pytest.raises(DownloadError, match="cannot reach 127.0.0.1:.*refused.*check the network") as caught:
+        with pytest.raises(
+            DownloadError, match=r"cannot reach 127\.0\.0\.1:.*refused.*check the network"
+        ) as caught:
             pull()
         assert "secret" not in str(caught.value)
         assert "\n" not in str(caught.value)
 
     def test_a_name_that_does_not_resolve_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
-        with pytest.raises(DownloadError, match="cannot reach hub.invalid"):
+        with pytest.raises(DownloadError, match=r"cannot reach hub\.invalid"):
             pull()
 
     def test_a_hub_that_goes_away_half_way_can_be_continued(self, hub: Hub) -> None:
@@ -321,7 +371,7 @@ class TestRefusals:
 
         hub.breaks = [500_000]
         hub.statuses = [0, 500, 500]
-        with pytest.raises(DownloadError, match="answered 500.*run it again"):
+        with pytest.raises(DownloadError, match=r"answered 500.*run it again"):
             pull(progress)
         assert [part.stat().st_size for part in parts()] == [500_000]
 
@@ -346,7 +396,9 @@ class TestDisk:
     ) -> None:
         free = SimpleNamespace(free=int(len(CONTENT) * 1.02))
         monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
-        with pytest.raises(DownloadError, match=r"needs 0\.00 GB in .*free some space or set QUIRE_MODELS_DIR"):
+        with pytest.raises(
+            DownloadError, match=r"needs 0\.00 GB in .*free some space or set QUIRE_MODELS_DIR"
+        ):
             pull()
         assert hub.requests == []
 
@@ -358,20 +410,7 @@ class TestDisk:
         assert installed().read_bytes() == CONTENT
 
     def test_a_disk_that_fills_up_keeps_what_fits(self, hub: Hub) -> None:
-        script = (
-            "import json, resource, sys\n"
-            "from quire_engine.errors import DownloadError\n"
-            "from quire_engine.inference.download import pull_model\n"
-            "from quire_engine.records import ModelDescription\n"
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
-            "try:\n"
-            "    pull_model('tiny', known=[ModelDescription(**json.loads(sys.argv[1]))], pauses=())\n"
-            "except DownloadError as error:\n"
-            "    print(error)\n"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", script, json.dumps(asdict(TINY))], capture_output=True, text=True, check=True
-        )
+        done = pull_elsewhere(largest_file=1_000_000)
         assert done.stdout.startswith("the disk is full: 1.0 of 3.0 MB of tiny are in ")
         assert done.stdout.count("\n") == 1
         assert [part.stat().st_size for part in parts()] == [1_000_000]
@@ -381,7 +420,7 @@ class TestDisk:
 
     def test_a_folder_that_cannot_be_written_is_named(self, hub: Hub) -> None:
         locations.models_dir().write_text("not a folder")
-        with pytest.raises(DownloadError, match=f"cannot write to .*: {errno_text(errno.ENOTDIR)}"):
+        with pytest.raises(DownloadError, match=f"cannot write to .*: {os.strerror(errno.ENOTDIR)}"):
             pull()
 
 
@@ -409,9 +448,3 @@ class TestTwoAtOnce:
         assert results[0] == results[1]
         assert len(hub.transfers) == 1
         assert installed().read_bytes() == CONTENT
-
-
-def errno_text(number: int) -> str:
-    import os
-
-    return os.strerror(number)
