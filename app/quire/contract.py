@@ -17,6 +17,7 @@ from quire_engine.records import (
     AnswerFinished,
     AnswerText,
     Citation,
+    EvalReport,
     Hit,
     HitsFound,
     IndexStatus,
@@ -205,6 +206,11 @@ def doctor(findings: Iterable[Finding]) -> Json:
     """What an examination of this machine found, ``quire.doctor/1``."""
     listed = [asdict(finding) for finding in findings]
     return {"schema": DOCTOR, "ok": all(finding["ok"] for finding in listed), "findings": listed}
+
+
+def evaluation(report: EvalReport) -> Json:
+    """What an evaluation measured, ``quire.eval/1``."""
+    return {"schema": EVAL, **json_safe(asdict(report))}
 
 
 def json_safe(value: object) -> Any:

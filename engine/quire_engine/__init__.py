@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from quire_engine.inference.catalogue import catalogue, installed_models, verify_model
     from quire_engine.inference.download import pull_model
     from quire_engine.settings import Settings
+    from quire_engine.vault.links import find_subpath
 
 _LAZY = {
     "evaluate": "quire_engine.evaluation.runner",
+    "find_subpath": "quire_engine.vault.links",
     "AskOptions": "quire_engine.engine",
     "Engine": "quire_engine.engine",
     "Settings": "quire_engine.settings",
@@ -35,6 +37,7 @@ __all__ = [
     "__version__",
     "catalogue",
     "evaluate",
+    "find_subpath",
     "installed_models",
     "pull_model",
     "verify_model",

@@ -15,7 +15,7 @@ _MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u067
 _WORD = re.compile(
     # letters and digits, and the vowel signs that \w leaves out but words are written with
     rf"(?:[^\W_]|[{_MARKS}\u0900-\u0963\u0966-\u0dff\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc"
-    r"\u0ec8-\u0ecd\u0f71-\u0f87\u102b-\u103e\u17b4-\u17d3]|(?<=\w)['’](?=\w))+"
+    r"\u0ec8-\u0ecd\u0f71-\u0f87\u102b-\u103e\u17b4-\u17d3\u3099\u309a]|(?<=\w)['’](?=\w))+"
 )
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"

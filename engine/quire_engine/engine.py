@@ -226,6 +226,10 @@ class Engine:
         """Paths of the notes that link to ``path``, sorted."""
         return self._reader.backlinks(path)
 
+    def notes(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """(path, title, aliases) of every indexed note, by path."""
+        return self._reader.names()
+
     def blocks(self, path: str) -> list[tuple[str, int, int]]:
         """(block id, first line, last line) of the blocks with an id in the indexed note."""
         return self._reader.blocks(path)

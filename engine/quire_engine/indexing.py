@@ -36,6 +36,8 @@ _RACE_NS = 2_000_000_000
 _FEW_NAMES = 20
 """Up to this many new names, only the passages that hold one are looked at again."""
 _ENTITY_PAGE = 500
+_RECIPE = 1
+"""Raised when the same note would be parsed or cut into other passages than before."""
 
 
 class Indexer:
@@ -58,6 +60,9 @@ class Indexer:
         self._embedder = embedder
         self._tools = tools
         self._report = SyncReport()
+        budget = min(settings.chunking.budget, embedder.max_tokens)
+        self._chunk_budget = budget
+        self._recipe = f"{_RECIPE}/{budget}/{embedder.fingerprint}"
 
     def sync(self, progress: ProgressCallback | None = None, *, embed: bool = True) -> SyncReport:
         """Bring structure, keywords and (unless ``embed`` is false) vectors up to date.
@@ -72,6 +77,7 @@ class Indexer:
         self._write(changed, skipped, meter)
         with self._writer.transaction():
             self._writer.set_skipped(skipped)
+            self._writer.set_meta("recipe", self._recipe)
             self._writer.set_meta("last_sync", begun_at)
         self._catch_up_keywords(meter)
         if self._writer.meta("unfinished"):
@@ -104,11 +110,12 @@ class Indexer:
                 f"{self._vault} holds no notes any more but its index does: is the drive mounted? "
                 "Nothing was deleted; run `quire index --rebuild` if the vault really is empty"
             )
+        self._all_anew = self._writer.meta("recipe") != self._recipe
         last_sync_ns = int(float(self._writer.meta("last_sync") or 0) * 1e9)
         changed: list[FoundFile] = []
         for file in found.files:
             differs = file.path not in known or known[file.path][0] != file.stat
-            if differs or file.stat.mtime_ns > last_sync_ns - _RACE_NS:
+            if differs or self._all_anew or file.stat.mtime_ns > last_sync_ns - _RACE_NS:
                 changed.append(file)
         present = {file.path for file in found.files}
         removed = sorted(path for path in known if path not in present)
@@ -129,11 +136,7 @@ class Indexer:
             return
         known = self._writer.known_files()
         topic_of = topics.assign([*known, *(file.path for file in changed)])
-        chunker = Chunker(
-            self._embedder,
-            self._tools(),
-            min(self._settings.chunking.budget, self._embedder.max_tokens),
-        )
+        chunker = Chunker(self._embedder, self._tools(), self._chunk_budget)
         meter.stage("index", len(changed))
         done = 0
         committed = False
@@ -148,7 +151,8 @@ class Indexer:
                         self._writer.remove_notes([file.path])
                         continue
                     before = known.get(file.path)
-                    if before is not None and before[1] == note.content_hash:
+                    same = before is not None and before[1] == note.content_hash
+                    if same and not self._all_anew:
                         self._writer.touch_note(file.path, stat)
                         self._report = replace(self._report, unchanged=self._report.unchanged + 1)
                         continue

@@ -47,6 +47,8 @@ def index_dir(vault: Path) -> Path:
 
 
 def private_dir(path: Path) -> Path:
-    """Create ``path`` (with its parents) so that only the user can enter it, and return it."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create ``path``, and those of its parents that are missing, for the user alone; return it."""
+    for folder in [*reversed(path.parents), path]:
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
     return path

@@ -11,7 +11,7 @@ _LINK = re.compile(
 )
 _BLOCK_ID = re.compile(r"[ \t]\^[A-Za-z0-9-]{1,64}[ \t]*$|^\^[A-Za-z0-9-]{1,64}[ \t]*$", re.MULTILINE)
 _LAST_BLOCK_ID = re.compile(r"(?:\s|^)\^[A-Za-z0-9-]{1,64}\s*\Z")
-_TABLE_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}[ \t:|-]*$", re.MULTILINE)
+_TABLE_RULE = re.compile(r"^[ \t]*+\|?+[ \t]*+:?+-{2,}+[ \t:|-]*+$", re.MULTILINE)
 _LINE_START = re.compile(
     r"^[ \t]{0,64}(?:>[ \t]?)+|^[ \t]{0,64}(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[.\][ \t]+)?", re.MULTILINE
 )

@@ -260,10 +260,11 @@ class Signal:
     name: str
     """``dense`` or ``keyword``."""
     rank: int
-    """1-based, in that retriever's list."""
+    """1-based, in that retriever's list; 0 when it was scored without being among its candidates."""
     score: float
     """In the retriever's own unit: cosine similarity, or BM25F."""
     weight: float
+    """What this retriever's normalised score (or reciprocal rank) is multiplied with."""
     contribution: float
     """What was added to the fused score."""
 

@@ -11,6 +11,7 @@ from quire_engine.records import (
     AnswerStatus,
     AnswerText,
     Citation,
+    EvalReport,
     Hit,
     HitsFound,
     IndexStatus,
@@ -177,6 +178,15 @@ class TestEverythingElse:
         assert record["answering"] == "own"
         assert [model["installed"] for model in record["models"]] == [False, True]
         assert [model["licence"] for model in record["models"]] == ["Apache-2.0", None]
+
+    def test_an_evaluation_keeps_its_counts_and_measures(self) -> None:
+        record = contract.evaluation(EvalReport(3, "note", {"ndcg@10": 0.5, "p50_ms": float("nan")}))
+        assert record == {
+            "schema": "quire.eval/1",
+            "queries": 3,
+            "unit": "note",
+            "retrieval": {"ndcg@10": 0.5, "p50_ms": None},
+        }
 
     def test_what_json_lacks_becomes_null(self) -> None:
         assert contract.json_safe({"a": (1.5, float("nan"), [float("inf")])}) == {"a": [1.5, None, [None]]}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quire.cli.diagnostics import ExitCode, explain, worst
-from quire.cli.options import wrong_usage
+from quire.cli.options import whole, wrong_usage
 from quire.cli.session import Session
 from quire_engine.errors import QuireError
 
@@ -40,7 +40,7 @@ def one_question(words: tuple[str, ...], batch: str | None, as_json: bool, as_li
     """
     if as_json and as_lines:
         raise wrong_usage("--json and --jsonl exclude each other")
-    question = " ".join(words).strip()
+    question = whole(" ".join(words)).strip()
     if batch is not None:
         if words:
             raise wrong_usage("give a question or --batch, not both")
@@ -76,7 +76,7 @@ def _question(number: int, line: str) -> Question | BadLine:
     if not isinstance(text, str) or not text.strip():
         return BadLine(number, 'no question: "text" must be a string that is not empty')
     identity = item.get("id")
-    return Question(number if identity is None else identity, text.strip())
+    return Question(number if identity is None else identity, whole(text).strip())
 
 
 def run(

@@ -97,7 +97,7 @@ class Diagnostics:
         try:
             self._stream.write(text)
             self._stream.flush()
-        except (OSError, ValueError):
+        except (AttributeError, OSError, ValueError):
             # Nobody can be told that nobody listens.
             return
 

@@ -10,8 +10,9 @@ import click
 
 from quire import contract
 from quire.cli.diagnostics import ExitCode
-from quire.cli.options import colour_option, json_option, wrong_usage
+from quire.cli.options import Folder, colour_option, json_option, wrong_usage
 from quire.cli.progress import Progress
+from quire.cli.quantities import counted
 from quire.cli.session import Session
 from quire.cli.terminal import Palette
 
@@ -19,8 +20,10 @@ _FILES = ("vault", "queries.jsonl", "qrels.tsv")
 
 
 @click.command("eval", short_help="Measure retrieval against judged questions.")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--limit", type=click.IntRange(1), help="Ask only so many of the questions, evenly spread over the file.")
+@click.argument("folder", metavar="DIR", type=Folder())
+@click.option(
+    "--limit", type=click.IntRange(1), help="Ask only so many of the questions, evenly spread over the file."
+)
 @json_option
 @colour_option
 def command(folder: Path, limit: int | None, as_json: bool, colour: bool | None) -> ExitCode:
@@ -55,6 +58,7 @@ def command(folder: Path, limit: int | None, as_json: bool, colour: bool | None)
 
 def table(record: dict[str, Any], palette: Palette) -> Iterator[str]:
     """Measures for people, one a line."""
+    yield palette.faint(f"{counted(record['queries'], 'question')}, judged by {record['unit']}")
     measures = record["retrieval"]
     width = max(map(len, measures), default=0)
     for name, value in measures.items():

@@ -8,7 +8,7 @@ import click
 
 from quire import contract
 from quire.cli.diagnostics import ExitCode
-from quire.cli.options import colour_option, json_option, vault_option, wrong_usage
+from quire.cli.options import Folder, colour_option, json_option, vault_option, wrong_usage
 from quire.cli.progress import Progress
 from quire.cli.quantities import counted, duration
 from quire.cli.session import Session
@@ -18,7 +18,7 @@ _MOST_SKIPPED = 10
 
 
 @click.command("index", short_help="Bring a vault's index up to date.")
-@click.argument("folder", metavar="[VAULT]", type=click.Path(path_type=Path), required=False)
+@click.argument("folder", metavar="[VAULT]", type=Folder(), required=False)
 @click.option("--rebuild", is_flag=True, help="Throw the index away first and make it anew.")
 @json_option
 @vault_option
@@ -35,7 +35,7 @@ def command(
         raise wrong_usage("give the vault once: as an argument or with --vault")
     session = Session(folder if folder is not None else vault, colour)
     with session.open(discard=rebuild) as engine:
-        with Progress(session.diagnostics) as progress:
+        with Progress(session.diagnostics, delay=0.3) as progress:
             report = engine.sync(progress.sync)
         if as_json:
             session.output.json(contract.index(report))
@@ -56,9 +56,8 @@ def summary(report: SyncReport) -> str:
     notes = ", ".join(f"{count:,} {what}" for what, count in counts if count) or "nothing changed"
     parts = [notes, f"{counted(report.unchanged, 'note')} as before"]
     if report.chunks:
-        parts.append(
-            f"{report.chunks:,} passages written ({report.embedded:,} embedded, {report.reused:,} reused)"
-        )
+        vectors = f"{report.embedded:,} embedded, {report.reused:,} reused"
+        parts.append(f"{counted(report.chunks, 'passage')} written ({vectors})")
     if report.pending:
         parts.append(f"{counted(report.pending, 'passage')} without a vector yet")
     return "; ".join(parts) + f"; {duration(report.seconds)}"

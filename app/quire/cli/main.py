@@ -84,7 +84,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = quire.main(args=arguments, prog_name="quire", standalone_mode=False)
     except output.ReaderGone:
-        output.abandon()
         return ExitCode.DONE
     except (Exception, KeyboardInterrupt) as error:
         return Diagnostics(_colour_flag(arguments)).report(error)

@@ -71,11 +71,23 @@ class Condition(click.ParamType[tuple[str, str]]):
         return name.strip(), wanted.strip()
 
 
+class Folder(click.Path):
+    """A path that was really given: the empty text of an unset variable would mean the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name of the folder is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def vault_option(command: Decorated) -> Decorated:
     """``--vault``."""
     return click.option(
         "--vault",
-        type=click.Path(path_type=Path),
+        type=Folder(),
         metavar="FOLDER",
         help="The folder of notes. Default: QUIRE_VAULT, the settings, or the Obsidian vault around you.",
     )(command)
@@ -133,6 +145,11 @@ def wrong_usage(message: str) -> click.UsageError:
     return click.UsageError(message, click.get_current_context(silent=True))
 
 
+def whole(text: str) -> str:
+    """``text`` with what is no character (bytes that were not UTF-8, halves of surrogate pairs) as U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def filter_options(command: Decorated) -> Decorated:
     """``--topic``, ``--tag``, ``--since``, ``--before`` and ``--where``; see `filters`."""
     for option in reversed(
@@ -184,9 +201,9 @@ def filters(
 
     named = (folder.replace("\\", "/").removeprefix("./").strip("/") for folder in folders)
     return Filters(
-        folders=tuple(folder for folder in named if folder not in ("", ".")),
-        tags=tuple(tag.lstrip("#") for tag in tags),
+        folders=tuple(whole(folder) for folder in named if folder not in ("", ".")),
+        tags=tuple(whole(tag).lstrip("#") for tag in tags),
         since=since,
         before=before,
-        where=where,
+        where=tuple((whole(name), whole(value)) for name, value in where),
     )

@@ -8,6 +8,8 @@ import shutil
 import sys
 from typing import Any, TextIO
 
+import click
+
 from quire.cli.terminal import Flow, Palette, inert_json, inert_lines, is_terminal, wants_colour
 
 _MEASURE = 100
@@ -22,7 +24,11 @@ class Output:
     """Where a command's results go. Every write is flushed: a reader sees a result when it exists."""
 
     def __init__(self, colour: bool | None = None, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
+        """``stream`` is stdout when not given. Raises `click.ClickException` when that is closed."""
+        open_stream: TextIO | None = stream or sys.stdout
+        if open_stream is None:
+            raise click.ClickException("stdout is closed: there is nowhere to write results to")
+        self._stream = open_stream
         self.terminal = is_terminal(self._stream)
         self.palette = Palette(wants_colour(self._stream, colour))
         self._ascii = (getattr(self._stream, "encoding", None) or "utf-8").lower() not in ("utf-8", "utf8")
@@ -57,7 +63,11 @@ class Output:
             self._stream.write(text)
             self._stream.flush()
         except BrokenPipeError as error:
+            _abandon()
             raise ReaderGone from error
+        except OSError as error:
+            _abandon()
+            raise click.ClickException(f"cannot write the results: {error.strerror}") from error
 
 
 def prepare() -> None:
@@ -67,8 +77,8 @@ def prepare() -> None:
         for_people(errors="backslashreplace")
 
 
-def abandon() -> None:
-    """Nobody reads stdout any more: drop what is still buffered, so that leaving stays quiet."""
+def _abandon() -> None:
+    """Nothing can be written to stdout any more: drop what is still buffered, so that leaving stays quiet."""
     try:
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, sys.stdout.fileno())

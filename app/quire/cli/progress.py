@@ -22,15 +22,16 @@ _LABELS = {
 
 
 class Progress:
-    """Shows progress on stderr, from ``delay`` seconds after its start on.
+    """Shows progress on a terminal from ``delay`` seconds after its start on.
 
-    Not on a terminal it writes a line for every tenth of a stage instead.
+    Elsewhere a line is written for every tenth of a stage, from ``log_delay`` seconds on: a log needs no
+    word about what is quickly done.
     """
 
-    def __init__(self, diagnostics: Diagnostics, *, delay: float = 0.0) -> None:
+    def __init__(self, diagnostics: Diagnostics, *, delay: float = 0.0, log_delay: float = 5.0) -> None:
         self._diagnostics = diagnostics
         self._start = time.monotonic()
-        self._delay = delay
+        self._delay = delay if diagnostics.terminal else max(delay, log_delay)
         self._drawn = 0.0
         self._logged: dict[str, int] = {}
         self._transfer_start: float | None = None

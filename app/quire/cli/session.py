@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _QUIET_SECONDS = 0.5
 """Looking for changes is not worth a word when it takes less."""
+_SYNC_WAIT = 0.5
+"""Seconds for another process to finish a sync that finds nothing, as searches side by side do."""
 
 
 class Session:
@@ -57,6 +59,8 @@ class Session:
     @cached_property
     def vault_if_any(self) -> Path | None:
         """Flag, then environment and settings, then the vault around this folder, then the fallback."""
+        if self._flag is None and os.environ.get("QUIRE_VAULT") == "":
+            raise wrong_usage("QUIRE_VAULT is empty; set it to the folder of your notes, or unset it")
         if self.settings.vault is not None:
             return self.settings.vault.expanduser()
         if enclosing := enclosing_vault(Path.cwd()):
@@ -80,7 +84,7 @@ class Session:
         """Bring the index up to date before a question; False when another process is at it."""
         try:
             with Progress(self.diagnostics, delay=_QUIET_SECONDS) as progress:
-                engine.sync(progress.sync, wait=0.0)
+                engine.sync(progress.sync, wait=_SYNC_WAIT)
         except IndexLockedError:
             self.diagnostics.note("another process is updating the index; going on with what is there")
             return False

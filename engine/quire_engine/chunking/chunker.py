@@ -23,6 +23,8 @@ _WHOLE = _VERBATIM | {BlockKind.TABLE, BlockKind.LIST_ITEM}
 _SPECIAL_TOKENS = 2
 _HEADING_SHARE = 4
 """At most one part in four of the budget goes to the heading path."""
+_HEADING_CHARACTERS = 160
+"""A longer heading path is cut, or passages under it would all look alike to the model."""
 _OVERLAP_SHARE = 4
 """A sentence longer than one part in four of the budget is not repeated."""
 _CUT_COST = 0.3
@@ -204,8 +206,9 @@ class _Passages:
 
 
 def heading_context(headings: Sequence[str]) -> str:
-    """The heading path as it stands before a passage in what is embedded."""
-    return " > ".join(headings)
+    """The heading path as it stands before a passage in what is embedded: of a long one, the end."""
+    path = " > ".join(headings)[-_HEADING_CHARACTERS:]
+    return f"# {path}\n\n" if path else ""
 
 
 def embed_text(headings: Sequence[str], text: str) -> str:
@@ -213,8 +216,7 @@ def embed_text(headings: Sequence[str], text: str) -> str:
 
     Neither path nor properties take part, so that a rename or a new tag embeds nothing.
     """
-    body = plain(text)
-    return f"{heading_context(headings)}\n{body}" if headings else body
+    return heading_context(headings) + plain(text)
 
 
 def embed_text_hash(headings: Sequence[str], text: str) -> bytes:

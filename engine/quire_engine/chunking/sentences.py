@@ -30,7 +30,7 @@ _UNMARKED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _BOUNDARY = re.compile(
     r"(?P<stop>[.!?…]+|[。．！？｡।॥؟۔։።]+)(?P<close>[\"'”’»)\]}」』）】*_~=]*(?:\[\^[^\]\s]{1,40}\])*)"
     r"(?P<gap>\s*)"
-    r"|(?P<line>[ \t]*\n\s*)"
+    r"|(?P<line>(?<![ \t])[ \t]*+\n\s*)"
     f"|(?<=[{_UNMARKED}])(?P<space>[ \t]+)(?=[{_UNMARKED}])"
 )
 _NEXT_WORD = re.compile(r"\w{1,20}")
@@ -50,6 +50,8 @@ _STATISTICAL = {
 }
 _SLICE = 50_000
 """Characters that go through a pipeline at once; bounds the memory that a hostile note costs."""
+_SYMBOLS = re.compile(r"(?:[^\w\s]|_){64,}")
+"""spaCy peels such a run off character by character, in time that grows with its square."""
 
 
 class LanguageTools:
@@ -82,7 +84,7 @@ class LanguageTools:
         """The language among those with an installed pipeline that ``text`` is most likely in."""
         if not self._names:
             return None
-        words = [token.lower_ for token in self._blank.make_doc(text[:4000]) if token.is_alpha]
+        words = [token.lower_ for token in self._blank.make_doc(_tame(text[:4000])) if token.is_alpha]
         shares = {code: sum(w in stop for w in words) for code, stop in self._stop_words.items()}
         best = max(shares, key=lambda code: shares[code])
         return best if words and shares[best] >= 0.15 * len(words) else None
@@ -92,7 +94,7 @@ class LanguageTools:
         found: list[tuple[int, int]] = []
         pipeline = self._pipeline(language)
         for offset in range(0, len(text), _SLICE):
-            doc = pipeline(text[offset : offset + _SLICE])
+            doc = pipeline(_tame(text[offset : offset + _SLICE]))
             for sentence in doc.sents:
                 start, end = sentence.start_char + offset, sentence.end_char + offset
                 while start < end and text[start].isspace():
@@ -107,7 +109,7 @@ class LanguageTools:
         """What the statistical recogniser of ``language`` finds, where one is installed."""
         if language is None:
             return []
-        doc = self._pipeline(language)(text[:_SLICE])
+        doc = self._pipeline(language)(_tame(text[:_SLICE]))
         return [Entity(" ".join(ent.text.split()), ent.label_) for ent in doc.ents if ent.label_]
 
     def _pipeline(self, language: str | None) -> Language:
@@ -150,17 +152,27 @@ class NameMatcher:
 
         found: dict[Entity, None] = {}
         for offset in range(0, len(text), _SLICE):
-            doc = self._pipeline.make_doc(text[offset : offset + _SLICE])
+            doc = self._pipeline.make_doc(_tame(text[offset : offset + _SLICE]))
             for span in filter_spans(self._matcher(doc, as_spans=True)):
                 canonical = self._canonical.get((span.label_, span.text.lower()), span.text)
                 found[Entity(canonical, span.label_)] = None
         return list(found)
 
 
-def _stop_words(code: str) -> frozenset[str]:
-    import spacy
+def _tame(text: str) -> str:
+    """``text`` with its long runs of symbols replaced, at the same length, up to their last one."""
+    return _SYMBOLS.sub(lambda run: "-" * (len(run[0]) - 1) + run[0][-1], text)
 
-    return frozenset(spacy.blank(code if code not in {"zh", "ja", "ko"} else "xx").Defaults.stop_words)
+
+def _stop_words(code: str) -> frozenset[str]:
+    from spacy.util import get_lang_class
+
+    try:
+        return frozenset(get_lang_class(code).Defaults.stop_words)
+    except ImportError as error:
+        raise ConfigError(
+            f"setting 'chunking.pipelines': spaCy knows no language {code!r}; give its code, as in 'en'"
+        ) from error
 
 
 def _blank_pipeline() -> Language:
@@ -239,6 +251,6 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
         return False
     if word.isdigit() and len(word) <= 2:
         following = _NEXT_WORD.match(text, end)
-        if not before[: -len(word)].strip() or (following and following.group().lower() in _MONTHS):
+        if not before[: -len(word)].rpartition("\n")[2].strip() or (following and following.group().lower() in _MONTHS):
             return False  # "1. Mix", "3. Oktober"
     return not text[end : end + 1].islower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -58,7 +58,8 @@ def connect(folder: Path, *, writable: bool) -> apsw.Connection:
         connection.load_extension(sqlite_vec.loadable_path())
         connection.enable_load_extension(False)
         if writable:
-            path.chmod(0o600)
+            with suppress(OSError):  # another's file, or a disk that cannot be written: SQLite will say so
+                path.chmod(0o600)
             if not has_schema(connection):
                 connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA journal_mode = WAL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FIELD_WEIGHTS: Mapping[str, float] = {"title": 2.0, "headings": 1.5, "tags": 1.0, "path": 0.5, "body": 1.0}
+FIELD_WEIGHTS: Mapping[str, float] = {
+    "title": 3.0,
+    "headings": 2.0,
+    "tags": 1.0,
+    "path": 0.5,
+    "properties": 0.7,
+    "body": 1.0,
+}
 """How much one occurrence in a field counts against one in the body."""
+_PROSE = frozenset({"body", "properties"})
 _SEQUENCE_KEY = "sequence"
 _FORMAT = 1
 """Raised when what is indexed for the same chunk changes; an index of another format is built anew."""
@@ -39,6 +47,7 @@ class WhooshKeywords:
         self._folder = folder / f"keywords-{_FORMAT}"
         self._lock = threading.Lock()
         self._searcher: Any = None
+        self._seen: list[tuple[str, int]] = []
         self._ids: NDArray[np.uint64] | None = None
         self._index: Any = None
         self._open(writable)
@@ -50,6 +59,8 @@ class WhooshKeywords:
             with _translated("opening the keyword index"):
                 if index.exists_in(self._folder):
                     self._index = index.open_dir(self._folder)
+                    if writable:
+                        _ = self.applied  # a lost segment shows only when it is read
                     return
         except StoreError:
             if not writable:
@@ -148,16 +159,24 @@ class WhooshKeywords:
         """Whether there is an index; one that a writer made since is opened."""
         if self._index is None:
             self._open(writable=False)
-        return self._index is not None
+        return self._index is not None and bool(self._commits())
+
+    def _commits(self) -> list[tuple[str, int]]:
+        """What changes with every commit, also when another index, counting anew, took this one's place."""
+        found = []
+        for file in self._folder.glob("_MAIN_*.toc"):
+            with suppress(FileNotFoundError):  # a writer removes the one before
+                found.append((file.name, file.stat().st_mtime_ns))
+        return sorted(found)
 
     def _fresh_searcher(self) -> Any:
-        if self._searcher is None:
-            from whoosh.scoring import BM25F
+        commits = self._commits()
+        if self._searcher is None or commits != self._seen:
+            from quire_engine.index.whoosh_bm25 import BM25
 
-            self._searcher = self._index.searcher(weighting=BM25F(B=0.75, K1=1.2))
-        elif not self._searcher.up_to_date():
-            self._searcher = self._searcher.refresh()
-            self._ids = None
+            self._close_searcher()
+            self._searcher = self._index.searcher(weighting=BM25(B=0.75, K1=1.2))
+            self._seen = commits
         return self._searcher
 
     def _document_ids(self, searcher: Any) -> NDArray[np.uint64]:
@@ -184,7 +203,7 @@ def weighted_terms(fields: Mapping[str, str]) -> list[tuple[str, float]]:
         (term, weight)
         for field, weight in FIELD_WEIGHTS.items()
         if fields.get(field)
-        for term in terms(fields[field], keep_stop_words=field != "body")
+        for term in terms(fields[field], keep_stop_words=field not in _PROSE)
     ]
 
 
@@ -192,7 +211,7 @@ def _schema() -> Any:
     from whoosh.columns import NumericColumn
     from whoosh.fields import COLUMN, ID, STORED, Schema
 
-    from quire_engine.index.whoosh_field import WeightedTerms
+    from quire_engine.index.whoosh_bm25 import WeightedTerms
 
     number = COLUMN(NumericColumn("Q"))
     return Schema(key=ID(unique=True), chunk=number, sequence=STORED, words=WeightedTerms())
@@ -208,4 +227,6 @@ def _translated(what: str) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        raise StoreError(f"{what} failed ({type(error).__name__}: {error})") from error
+        raise StoreError(
+            f"{what} failed ({type(error).__name__}: {error}); run `quire index --rebuild`"
+        ) from error

@@ -73,7 +73,7 @@ class IndexReader:
 
     def chunk_ids(self, filters: Filters) -> list[int] | None:
         """Chunks that pass, or ``None`` when every chunk does."""
-        if not filters:
+        if filters == Filters():
             return None
         conditions: list[str] = []
         bindings: list[object] = []
@@ -173,6 +173,11 @@ class IndexReader:
             "SELECT block_id, start_line, end_line FROM blocks WHERE note_id = ? ORDER BY start_line",
             (note_id(path),),
         )
+
+    def names(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """(path, title, aliases) of every note, by path."""
+        rows = self._all("SELECT path, title, aliases FROM notes ORDER BY path")
+        return [(path, title, tuple(json.loads(aliases))) for path, title, aliases in rows]
 
     # ------------------------------------------------------------------------------------------- links
 

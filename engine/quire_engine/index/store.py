@@ -17,6 +17,9 @@ from quire_engine.index.database import translated
 from quire_engine.markup import plain
 from quire_engine.records import Chunk, Entity, FileStat, Note, SkippedNote
 
+_NAMING = frozenset({"title", "alias", "aliases", "tag", "tags"})
+"""Properties that have a field of their own."""
+
 
 def note_id(path: str) -> int:
     """63 bits, the same for the same path on every machine."""
@@ -335,7 +338,9 @@ class IndexWriter:
         """(chunk id, field texts) of the chunks that still exist, as the keyword index takes them."""
         rows = self._db.execute(
             "SELECT c.id, c.kind, n.path, n.title, n.aliases, c.headings, c.text, n.properties, "
-            "(SELECT group_concat(tag, ' ') FROM tags WHERE note_id = n.id) FROM json_each(?) j "
+            "(SELECT group_concat(tag, ' ') FROM tags WHERE note_id = n.id), "
+            "NOT EXISTS (SELECT 1 FROM chunks o WHERE o.note_id = n.id AND o.kind = 'text') "
+            "FROM json_each(?) j "
             "JOIN chunks c ON c.id = j.value JOIN notes n ON n.id = c.note_id",
             (json.dumps(chunk_ids),),
         )
@@ -392,16 +397,19 @@ def _keyword_fields(
     text: str,
     properties: str,
     tags: str | None,
+    alone: bool,
 ) -> tuple[int, dict[str, str]]:
-    if kind == "properties" and text:
+    own = {key: value for key, value in json.loads(properties).items() if key.lower() not in _NAMING}
+    if kind == "properties" and not alone:
         # Properties answer for themselves: repeating the note's names here would outrank its passages.
-        return chunk, {"body": _property_words(json.loads(properties))}
+        return chunk, {"body": _property_words(own)}
     return chunk, {
         "title": "\n".join([title, *json.loads(aliases)]),
         "headings": "\n".join(h for h in json.loads(headings) if h != title),
         "tags": (tags or "").replace("/", " "),
         "path": path.rpartition("/")[0].replace("/", " "),
-        "body": plain(text),
+        "properties": _property_words(own),
+        "body": plain(text) if kind == "text" else "",
     }
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from quire_engine.interfaces import FloatArray
 
+_LONGEST_READ = 4000
+"""Characters of a question that are looked at for its readability."""
 _INPUT_FORMAT = 1
 """Part of the fingerprint; raised when what is fed to the model for the same text changes."""
 
@@ -87,14 +89,15 @@ class SentenceEmbedder:
         return self._runtime
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(e) for e in self._counter.encode_batch(list(texts), add_special_tokens=False)]
+        encodings = self._counter.encode_batch([_valid(t) for t in texts], add_special_tokens=False)
+        return [len(e) for e in encodings]
 
     def embed_passages(self, texts: Sequence[str]) -> FloatArray:
         vectors = np.empty((len(texts), self._dimensions), dtype=np.float32)
         if not texts:
             return vectors
         runtime = self.load()
-        tokens = [e.ids for e in self._tokenizer.encode_batch(list(texts))]
+        tokens = [e.ids for e in self._tokenizer.encode_batch([_valid(t) for t in texts])]
         for rows in _batches([len(ids) for ids in tokens], runtime.batch_tokens):
             vectors[rows] = runtime.run(*_pad([tokens[row] for row in rows]))
         return vectors
@@ -109,22 +112,30 @@ class SentenceEmbedder:
         A word counts with its letters when the vocabulary holds it whole; one that falls apart counts by
         the share of the average piece: a model that must spell a word has hardly seen it.
         """
-        encoding = self._counter.encode(text, add_special_tokens=False)
+        text = _valid(text)
+        encoding = self._counter.encode(text[:_LONGEST_READ], add_special_tokens=False)
+        # Each of these is built anew at every access.
+        ids, offsets = encoding.ids, encoding.offsets
         words: dict[int, list[int]] = {}
         for position, word in enumerate(encoding.word_ids):
             if word is not None:
                 words.setdefault(word, []).append(position)
         total = known = 0.0
         for positions in words.values():
-            start, end = encoding.offsets[positions[0]][0], encoding.offsets[positions[-1]][1]
+            start, end = offsets[positions[0]][0], offsets[positions[-1]][1]
             letters = sum(character.isalnum() for character in text[start:end])
             total += letters
-            if any(encoding.ids[position] == self._unknown for position in positions):
+            if any(ids[position] == self._unknown for position in positions):
                 continue
             if letters == 1 and not text[start:end].isascii():
                 continue  # a lone letter of a script that the vocabulary merely spells
             known += letters / len(positions)
         return known / total if total else 0.0
+
+
+def _valid(text: str) -> str:
+    """``text`` without lone surrogates, at the same length; tokenizers take none."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:

@@ -149,8 +149,9 @@ class LlamaModel:
                 break
             shared += 1
         if shared < llama.n_tokens:
-            # A recurrent state cannot go back; `reset` clears it.
-            if lib.llama_model_is_recurrent(llama.model) or lib.llama_model_is_hybrid(llama.model):
+            # A recurrent state cannot go back; `reset` clears it. Older bindings know no hybrid models.
+            is_hybrid = getattr(lib, "llama_model_is_hybrid", lib.llama_model_is_recurrent)
+            if lib.llama_model_is_recurrent(llama.model) or is_hybrid(llama.model):
                 llama.reset()
                 shared = 0
             llama.n_tokens = shared

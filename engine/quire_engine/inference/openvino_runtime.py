@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -37,8 +38,7 @@ class OpenVINORuntime:
 
     def __init__(self, folder: Path, digest: str, settings: EmbeddingSettings) -> None:
         """Convert the model unless that was done before, and compile it. Raises `ModelError`."""
-        import openvino as ov
-
+        ov = _openvino()
         cache = locations.private_dir(locations.cache_dir() / "openvino")
         model = cache / f"{digest[:16]}-{_CONVERSION}-{ov.__version__.split('-')[0]}.xml"
         if not model.exists():
@@ -68,14 +68,25 @@ class OpenVINORuntime:
         return vectors
 
 
+def _openvino() -> Any:
+    """The openvino module, without its usage statistics: importing it as it comes reports to Google.
+
+    With the telemetry package hidden, OpenVINO falls back to a stub of its own.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
 def _convert(folder: Path, target: Path) -> None:
     """Write the network in ``folder`` as OpenVINO IR to ``target``, all or nothing."""
-    import openvino as ov
     import torch
     from transformers import AutoModel, logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    ov = _openvino()
     pooling = pooling_mode(folder)
 
     class Pooled(torch.nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from quire_engine.records import ScoreTrace, Signal
@@ -13,16 +13,21 @@ class Ranking:
     """One retriever's list, best first."""
 
     name: str
-    weight: float
     items: Sequence[tuple[int, float]]
     """(chunk id, score)."""
+    weight: float = 1.0
+    """Used by reciprocal rank fusion."""
 
 
-def reciprocal_rank_fusion(rankings: Sequence[Ranking], k: int = 60) -> list[tuple[int, float, ScoreTrace]]:
-    """(chunk id, score, trace), best first: each list adds weight / (k + rank).
+Fused = list[tuple[int, float, ScoreTrace]]
+"""(chunk id, score, trace), best first; the score is the sum of the trace's contributions."""
+
+
+def reciprocal_rank_fusion(rankings: Sequence[Ranking], k: int = 60) -> Fused:
+    """Each list adds weight / (k + rank).
 
     Cormack, Clarke, Büttcher: Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning
-    Methods, SIGIR 2009; there every weight is 1. Ties go to the smaller id, so that the order is stable.
+    Methods, SIGIR 2009; there every weight is 1.
     """
     signals: dict[int, list[Signal]] = {}
     for ranking in rankings:
@@ -31,6 +36,37 @@ def reciprocal_rank_fusion(rankings: Sequence[Ranking], k: int = 60) -> list[tup
             if contribution > 0:
                 signal = Signal(ranking.name, rank, score, ranking.weight, contribution)
                 signals.setdefault(item, []).append(signal)
+    return _sorted(signals)
+
+
+def convex_combination(
+    dense: Ranking, keyword: Ranking, cosines: Mapping[int, float], weight: float
+) -> Fused:
+    """Adds weight x cosine and (1 - weight) x BM25, each brought to 0..1 over this question's candidates.
+
+    Cosines are scaled from the lowest to the highest candidate, BM25 from 0 to the highest. ``cosines``
+    holds those of keyword candidates that the dense list lacks; a dense candidate that the keyword list
+    lacks counts 0 there. Bruch, Gai, Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, TOIS 2023.
+    """
+    near = {**cosines, **dict(dense.items)}
+    words = dict(keyword.items)
+    lowest, highest = min(near.values(), default=0.0), max(near.values(), default=0.0)
+    spread = (highest - lowest) or 1.0
+    most = max(words.values(), default=0.0) or 1.0
+    signals: dict[int, list[Signal]] = {}
+    ranks = {item: rank for rank, (item, _) in enumerate(dense.items, start=1)}
+    if weight > 0:
+        for item, cosine in near.items():
+            part = weight * (cosine - lowest) / spread
+            signals.setdefault(item, []).append(Signal(dense.name, ranks.get(item, 0), cosine, weight, part))
+    for rank, (item, score) in enumerate(keyword.items, start=1):
+        part = (1 - weight) * score / most
+        signals.setdefault(item, []).append(Signal(keyword.name, rank, score, 1 - weight, part))
+    return _sorted(signals)
+
+
+def _sorted(signals: Mapping[int, Sequence[Signal]]) -> Fused:
+    """Ties go to the smaller id, so that the order is stable."""
     fused = [
         (item, sum(signal.contribution for signal in parts), ScoreTrace(tuple(parts)))
         for item, parts in signals.items()

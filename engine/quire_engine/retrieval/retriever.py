@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quire_engine.interfaces import ChunkReader, Embedder, KeywordSearcher, VectorSearcher
-from quire_engine.records import Filters, Hit, ScoreTrace, SearchResult
-from quire_engine.retrieval.fusion import Ranking, collapse, reciprocal_rank_fusion
+from quire_engine.records import Filters, Hit, SearchResult
+from quire_engine.retrieval.fusion import (
+    Fused,
+    Ranking,
+    collapse,
+    convex_combination,
+    reciprocal_rank_fusion,
+)
 from quire_engine.settings import RetrievalSettings
 
 if TYPE_CHECKING:
@@ -69,8 +75,9 @@ class Retriever:
         depth = max(self._settings.candidates, limit)
         keyword = self._threads.submit(_timed, lambda: self._keywords.search(question, depth, among=among))
         embedder = self._embedder()
-        weight = dense_weight(embedder.readability(question)) if dense else 0.0
+        weight = dense_weight(embedder.readability(question), self._settings.dense_share) if dense else 0.0
         near: list[tuple[int, float]] = []
+        vector: FloatArray | None = None
         if weight > 0:
             vector = embedder.embed_query(question)
             clock.lap("embed")
@@ -79,14 +86,30 @@ class Retriever:
         words, keyword_seconds = keyword.result()
         clock.put("keyword", keyword_seconds)
         clock.lap("wait")
-        fused = reciprocal_rank_fusion(
-            [Ranking("dense", weight, near), Ranking("keyword", 1.0, words)], self._settings.rrf_k
-        )
+        fused = self._fuse(near, words, vector, weight)
         hits = self._hits(fused, limit)
         clock.lap("fuse")
         return SearchResult(query, hits, generation, incomplete, clock.timings())
 
-    def _hits(self, fused: Sequence[tuple[int, float, ScoreTrace]], limit: int) -> tuple[Hit, ...]:
+    def _fuse(
+        self,
+        near: Sequence[tuple[int, float]],
+        words: Sequence[tuple[int, float]],
+        vector: FloatArray | None,
+        weight: float,
+    ) -> Fused:
+        if self._settings.fusion == "rrf":
+            # The same balance as the shares of a convex combination.
+            lists = [Ranking("dense", near, weight), Ranking("keyword", words, 1 - weight)]
+            return reciprocal_rank_fusion(lists, self._settings.rrf_k)
+        cosines: dict[int, float] = {}
+        if vector is not None:
+            known = {item for item, _ in near}
+            others = self._chunks.vectors([item for item, _ in words if item not in known])
+            cosines = {item: float(other @ vector) for item, other in others.items()}
+        return convex_combination(Ranking("dense", near), Ranking("keyword", words), cosines, weight)
+
+    def _hits(self, fused: Fused, limit: int) -> tuple[Hit, ...]:
         candidates = fused[: limit * _SPARE]
         ids = [item for item, _, _ in candidates]
         found = self._chunks.hits(ids)
@@ -115,13 +138,14 @@ class Retriever:
         return tuple(hits)
 
 
-def dense_weight(readability: float) -> float:
-    """How much dense retrieval counts against keywords, 0 to 1, by what the model can read of the question.
+def dense_weight(readability: float, share: float) -> float:
+    """The share of dense retrieval, by what the embedding model can read of the question.
 
     A question that the vocabulary must spell (another language) is represented by noise; its keywords are
-    as good as ever.
+    as good as ever. From a readability of 0.3 (Hindi, Arabic) to 0.8 (English) the weight grows in
+    proportion, from a seventh of ``share`` to ``share``; fitted on questions in eight languages.
     """
-    return min(1.0, max(0.0, (readability - 0.3) / 0.4))
+    return share * (1 / 7 + 6 / 7 * min(1.0, max(0.0, (readability - 0.3) / 0.5)))
 
 
 def _alike(ids: Sequence[int], vectors: Mapping[int, FloatArray], threshold: float) -> list[tuple[int, int]]:

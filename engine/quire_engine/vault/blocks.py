@@ -28,6 +28,7 @@ _ATX_END = re.compile(r"(?:^|[ \t])#+[ \t]*$")
 _FENCE = re.compile(r" {0,3}(`{3,}+(?![^\n]*`)|~{3,})")
 _COMMENT = re.compile(r"[ \t]*(%%(?!%)|<!--)")
 _HEADING_ID = re.compile(r"(?:^|[ \t])\^[A-Za-z0-9-]+[ \t]*$")
+_ITEM_MARKERS = " \t-*+.)0123456789"
 _LEAVES = {
     "fence": BlockKind.CODE,
     "code_block": BlockKind.CODE,
@@ -139,7 +140,7 @@ class BlockSplitter:
                 covered += 1
             if covered < line:
                 # The parser drops what is nested too deep, to the end of the document.
-                line = self._outdented(state, covered, line)
+                line = self._outdented(state, covered + 1, line)
                 yield from self._plain(covered, line)
 
     def _next_tokens(self, state: StateBlock, line: int) -> list[Token]:
@@ -185,8 +186,9 @@ class BlockSplitter:
                 self._path = paths.pop()
             elif kind == "list_item_open":
                 marker = first
-                yield None, first + 1
             elif kind == "list_item_close":
+                if marker is not None and self._is_empty_item(marker):
+                    yield None, marker + 1
                 marker = None
             elif kind == "paragraph_open":
                 if waiting:
@@ -217,6 +219,11 @@ class BlockSplitter:
             position += 1
         if waiting:
             yield self._item(*waiting)
+
+    def _is_empty_item(self, line: int) -> bool:
+        # Not so when the parser has dropped what it holds.
+        written = self._text[self._lines.starts[line] : self._lines.end_of(line)]
+        return not written.strip(_ITEM_MARKERS)
 
     def _item(self, first: int, end: int, depth: int) -> tuple[Piece | None, int]:
         return self._piece(BlockKind.LIST_ITEM, first, end, level=depth), end

@@ -53,12 +53,18 @@ class TestParse:
     def test_a_byte_order_mark_is_no_text(self) -> None:
         assert list(parse([b"\xef\xbb\xbf" + b'{"id": 1, "text": "x"}'])) == [Question(1, "x")]
 
+    def test_halves_of_characters_are_replaced(self) -> None:
+        assert list(parse([b'{"id": 1, "text": "\\ud800 x \\ud83c\\udf31"}'])) == [Question(1, "\ufffd x 🌱")]
+
     @given(st.lists(st.binary()))
     def test_takes_any_bytes(self, lines: list[bytes]) -> None:
         assert all(isinstance(item, (Question, BadLine)) for item in parse(lines))
 
 
 class TestOneQuestion:
+    def test_bytes_that_are_no_text_are_replaced(self) -> None:
+        assert one_question(("ro\udcffses",), None, False, False) == "ro\ufffdses"
+
     def test_joins_words(self) -> None:
         assert one_question(("when", "to prune"), None, False, False) == "when to prune"
 

@@ -91,10 +91,3 @@ class TestStatus:
         assert str(vault) in outcome.out
         assert "Garden" in outcome.out
         assert "2 notes" in outcome.out
-
-    @pytest.mark.parametrize(
-        ("seconds", "text"),
-        [(5, "just now"), (61, "1 minute ago"), (7300, "2 hours ago"), (10**6, "11 days ago")],
-    )
-    def test_ages_are_words(self, seconds: float, text: str) -> None:
-        assert age(seconds) == text

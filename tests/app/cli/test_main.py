@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -95,6 +97,19 @@ class TestHelp:
         outcome = quire_process()
         assert outcome.code == 0
         assert outcome.out.startswith("Usage: quire")
+
+    def test_on_a_terminal_quire_alone_opens_the_interface(
+        self, quire: Quire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened = []
+        interface = ModuleType("quire.tui.app")
+        interface.run = lambda vault, settings: opened.append(vault)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "quire.tui.app", interface)
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+        outcome = quire("--vault", str(tmp_path))
+        assert outcome.code == 0
+        assert opened == [tmp_path]
 
     def test_version(self, quire: Quire) -> None:
         assert quire("--version").out == f"quire {__version__}\n"

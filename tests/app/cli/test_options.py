@@ -64,6 +64,10 @@ class TestFilters:
         found = filters(("./Projects/", "Areas\\Home"), ("#work", "area/home"), None, None, ())
         assert found == Filters(folders=("Projects", "Areas/Home"), tags=("work", "area/home"))
 
+    def test_bytes_that_are_no_text_match_nothing_but_break_nothing(self) -> None:
+        found = filters(("a\udcff",), ("b\udcff",), None, None, (("c\udcff", "d\udcff"),))
+        assert found == Filters(("a\ufffd",), ("b\ufffd",), where=(("c\ufffd", "d\ufffd"),))
+
     @pytest.mark.parametrize("folder", [".", "./", "/", ""])
     def test_the_vault_itself_is_no_restriction(self, folder: str) -> None:
         assert filters((folder,), (), None, None, ()).folders == ()

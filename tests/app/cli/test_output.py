@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import quire.cli
@@ -89,6 +90,27 @@ class TestOneWriter:
             assert "print(" not in text, source
             assert "click.echo" not in text, source
             assert "secho(" not in text, source
+
+
+class TestNowhereToWrite:
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+    def test_a_full_disk_is_one_line(self) -> None:
+        with Path("/dev/full").open("w") as full:
+            finished = subprocess.run(
+                [sys.executable, "-m", "quire.cli.main"],
+                stdin=subprocess.DEVNULL,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                check=False,
+            )
+        assert finished.returncode == 1
+        assert finished.stderr == b"error: cannot write the results: No space left on device\n"
+
+    def test_a_closed_stdout_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdout", None)
+        with pytest.raises(click.ClickException, match="stdout is closed"):
+            Output()
 
 
 class TestBrokenPipe:

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from quire.cli.diagnostics import Diagnostics
-from quire.cli.progress import Progress, bar, duration, size
+from quire.cli.progress import Progress, bar
 from quire_engine.records import SyncProgress
 
 
@@ -38,7 +38,7 @@ class TestSync:
 
     def test_writes_a_line_for_every_tenth_elsewhere(self) -> None:
         stream = io.StringIO()
-        with Progress(Diagnostics(stream=stream)) as progress:
+        with Progress(Diagnostics(stream=stream), log_delay=0) as progress:
             for done in range(1001):
                 progress.sync(SyncProgress("index", done, 1000))
         lines = stream.getvalue().splitlines()
@@ -59,28 +59,21 @@ class TestSync:
             progress.sync(SyncProgress(stage, 0, 0))  # type: ignore[arg-type]
         assert stream.getvalue() != ""
 
+    def test_what_is_quickly_done_leaves_no_word_in_a_log(self) -> None:
+        stream = io.StringIO()
+        with Progress(Diagnostics(stream=stream), log_delay=3600) as progress:
+            progress.sync(SyncProgress("index", 10, 10))
+        assert stream.getvalue() == ""
+
 
 class TestTransfer:
     def test_shows_bytes(self) -> None:
         stream = io.StringIO()
-        with Progress(Diagnostics(stream=stream)) as progress:
+        with Progress(Diagnostics(stream=stream), log_delay=0) as progress:
             progress.transfer("model", 500_000_000, 1_000_000_000)
         assert "model: 50 %  500.0 MB of 1.0 GB" in stream.getvalue()
 
 
-class TestWords:
-    @pytest.mark.parametrize(
-        ("seconds", "text"), [(0, "0:00"), (7.4, "0:07"), (754, "12:34"), (11100, "3 h 05")]
-    )
-    def test_duration(self, seconds: float, text: str) -> None:
-        assert duration(seconds) == text
-
-    @pytest.mark.parametrize(
-        ("count", "text"),
-        [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (1117320736, "1.1 GB"), (2**50, "1,125.9 TB")],
-    )
-    def test_size(self, count: int, text: str) -> None:
-        assert size(count) == text
-
-    def test_a_bar_never_overflows(self) -> None:
+class TestBar:
+    def test_never_overflows(self) -> None:
         assert len(bar(0, 0)) == len(bar(5, 10)) == len(bar(20, 10))

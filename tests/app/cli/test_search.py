@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from quire_engine import locations
+from quire_engine.index.database import connect
+from quire_engine.index.lock import write_lock
+
 Quire = Callable[..., Any]
 QUESTION = "when to prune roses"
 
@@ -214,11 +218,26 @@ class TestFreshness:
         assert "Tide.md" not in {hit["path"] for hit in found}
 
 
+class TestAnotherWriter:
+    def test_the_search_goes_on_with_what_is_there_and_says_so(self, quire: Quire, own_vault: Path) -> None:
+        quire("index", str(own_vault))
+        with write_lock(locations.index_dir(own_vault), 0.0):
+            outcome = quire("search", "prune roses", "--vault", str(own_vault), "--json")
+        assert outcome.code == 5
+        assert outcome.json["hits"][0]["path"] == "Garden/Roses.md"
+        assert "another process" in outcome.err
+
+    def test_an_index_run_gives_up_in_one_line(self, quire: Quire, own_vault: Path) -> None:
+        quire("index", str(own_vault))
+        with write_lock(locations.index_dir(own_vault), 0.0):
+            outcome = quire("index", str(own_vault))
+        assert outcome.code == 1
+        assert "is updating this vault's index" in outcome.err
+        assert outcome.err.count("\n") == 1
+
+
 class TestNewerIndex:
     def test_is_one_line_that_says_so(self, quire: Quire, own_vault: Path) -> None:
-        from quire_engine import locations
-        from quire_engine.index.database import connect
-
         folder = locations.private_dir(locations.index_dir(own_vault))
         connection = connect(folder, writable=True)
         connection.execute("INSERT INTO migrations VALUES (999, 'from the future', 0)")

@@ -97,6 +97,22 @@ class TestNoVault:
         assert outcome.code == 2
         assert "is not a folder" in outcome.err
 
+    @pytest.mark.parametrize(
+        "arguments", [["search", "--vault", ""], ["index", ""], ["--vault", "", "status"]]
+    )
+    def test_an_empty_name_does_not_mean_this_folder(self, quire: Quire, arguments: list[str]) -> None:
+        outcome = quire(*arguments)
+        assert outcome.code == 2
+        assert "empty" in outcome.err
+
+    def test_an_empty_variable_does_not_mean_this_folder(
+        self, quire: Quire, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("QUIRE_VAULT", "")
+        outcome = quire("status")
+        assert outcome.code == 2
+        assert "QUIRE_VAULT is empty" in outcome.err
+
 
 class TestSettings:
     @pytest.mark.parametrize("text", ["vault = ", "colour = true", "[retrieval]\ncandidates = 1"])

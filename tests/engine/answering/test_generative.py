@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from tiny_gguf import build
 
 from quire_engine.answering.drafts import DraftSentence
-from quire_engine.answering.generative import MIN_SUPPORT, best_evidence, generate
+from quire_engine.answering.generative import best_evidence, generate
 from quire_engine.answering.prompts import INSUFFICIENT
+from quire_engine.answering.support import MIN_SUPPORT
 from quire_engine.errors import GenerationError
 from quire_engine.inference.llama import LlamaModel
 from quire_engine.interfaces import LanguageModel
@@ -17,6 +18,7 @@ from quire_engine.records import Hit, ScoreTrace, WaveLoaded
 from quire_engine.settings import AnswerSettings
 
 SETTINGS = AnswerSettings(max_tokens=100)
+Say = Callable[[str], LlamaModel]
 ONE_THREAD = AnswerSettings(threads=1)
 
 
@@ -80,11 +82,11 @@ class TestRealModel:
     """llama.cpp from end to end, with weights that say a chosen text."""
 
     @pytest.fixture
-    def say(self, tmp_path: Path) -> Iterator[object]:
+    def say(self, tmp_path: Path) -> Iterator[Say]:
         opened: list[LlamaModel] = []
 
-        def load(text: str, **options: int) -> LlamaModel:
-            path = build(tmp_path / f"{len(opened)}.gguf", says=text, context=4096, **options)
+        def load(text: str) -> LlamaModel:
+            path = build(tmp_path / f"{len(opened)}.gguf", says=text, context=4096)
             opened.append(LlamaModel(path, ONE_THREAD))
             return opened[-1]
 
@@ -92,7 +94,7 @@ class TestRealModel:
         for model in opened:
             model.close()
 
-    def test_every_sentence_comes_with_its_quote(self, say) -> None:  # type: ignore[no-untyped-def]
+    def test_every_sentence_comes_with_its_quote(self, say: Say) -> None:
         first, second = drafts(say("Cats sleep all day [1]. The dog buries bones in the garden [2]."))
         assert (first.text, quotes(first)) == ("Cats sleep all day.", [CATS.text[26:63]])
         assert (second.text, quotes(second)) == (
@@ -101,10 +103,10 @@ class TestRealModel:
         )
         assert second.evidence[0].hit is DOGS
 
-    def test_a_model_that_finds_nothing_yields_nothing_after_the_wave(self, say) -> None:  # type: ignore[no-untyped-def]
+    def test_a_model_that_finds_nothing_yields_nothing_after_the_wave(self, say: Say) -> None:
         assert drafts(say(INSUFFICIENT)) == []
 
-    def test_a_reply_that_is_cut_off_ends_with_a_whole_sentence(self, say) -> None:  # type: ignore[no-untyped-def]
+    def test_a_reply_that_is_cut_off_ends_with_a_whole_sentence(self, say: Say) -> None:
         first, second = (
             "Cats sleep all day [1].",
             "Dogs bark at night as they want to play with all of you and me [2].",
@@ -114,7 +116,7 @@ class TestRealModel:
         (draft,) = drafts(model, settings=AnswerSettings(max_tokens=16))
         assert draft.text == "Cats sleep all day."
 
-    def test_thoughts_are_no_part_of_the_answer(self, say) -> None:  # type: ignore[no-untyped-def]
+    def test_thoughts_are_no_part_of_the_answer(self, say: Say) -> None:
         (draft,) = drafts(say("<think> Hmm. Maybe dogs? </think> Cats sleep all day [1]."))
         assert draft.text == "Cats sleep all day."
 

@@ -11,9 +11,7 @@ import pytest
 from quire_engine.errors import ConfigError, VaultError
 from quire_engine.vault.scanner import ScanResult, read_bytes, read_file, scan
 
-not_root = pytest.mark.skipif(
-    hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything"
-)
+not_root = pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
 
 
 def write(vault: Path, *paths: str, text: str = "x\n") -> None:

@@ -1,0 +1,127 @@
+"""The terminal interface."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import App
+from textual.binding import Binding
+from textual.command import CommandPalette
+from textual.reactive import reactive
+
+from quire.tui import actions, background, themes
+from quire.tui.commands import ActionCommands, NoteCommands
+from quire.tui.inert import inert
+from quire.tui.messages import NoteEdited, OpenPlace, StatusRead, SyncEnded, SyncProgressed
+from quire.tui.modals.help import HelpModal
+from quire.tui.screens.ask import AskScreen
+from quire.tui.screens.note import NoteScreen
+from quire.tui.widgets.status_bar import StatusBar
+from quire_engine.errors import QuireError
+from quire_engine.records import IndexStatus, SyncProgress
+from quire_engine.settings import Settings
+
+if TYPE_CHECKING:
+    from quire_engine import Engine
+
+
+class QuireApp(App[None], inherit_bindings=False):
+    """Holds the screens, and keeps the index up to date in the background."""
+
+    TITLE = "Quire"
+    OWNER = actions.Owner.APP
+    BINDINGS: ClassVar = [
+        *actions.bindings(OWNER),
+        Binding("ctrl+c", "help_quit", show=False, system=True),  # says which key quits
+    ]
+    COMMANDS: ClassVar = {NoteCommands, ActionCommands}
+
+    status: reactive[IndexStatus | None] = reactive(None)
+    """What the index holds; ``None`` until it was read."""
+    progress: reactive[SyncProgress | None] = reactive(None)
+    """How far the running sync is; ``None`` when none runs."""
+    problem: reactive[str] = reactive("")
+    """Why the index could not be brought up to date; empty when it could."""
+
+    def __init__(self, engine: Engine, vault: Path) -> None:
+        """``engine`` stays open until the app has ended; it is the caller's to close."""
+        super().__init__()
+        self.register_theme(themes.DARK)
+        self.register_theme(themes.LIGHT)
+        self.theme = themes.DARK.name
+        self.engine = engine
+        self._vault = vault.resolve()
+        self._syncing = False
+        self._sync_again = False
+
+    def on_mount(self) -> None:
+        self.push_screen(AskScreen(self.engine, self._vault.name, self._status_bar()))
+        self.action_sync()
+
+    def _status_bar(self) -> StatusBar:
+        return StatusBar(self._vault.name).data_bind(QuireApp.status, QuireApp.progress, QuireApp.problem)
+
+    # ------------------------------------------------------------------------------------- reports
+
+    @on(SyncProgressed)
+    def _sync_progressed(self, message: SyncProgressed) -> None:
+        if self._syncing:
+            self.progress = message.progress
+
+    @on(SyncEnded)
+    def _sync_ended(self, message: SyncEnded) -> None:
+        self._syncing = False
+        self.progress = None
+        self.problem = message.problem or ""
+        if message.problem and not message.locked:
+            self.notify(inert(message.problem), title="Index", severity="error", markup=False)
+        if self._sync_again:
+            self.action_sync()
+
+    @on(StatusRead)
+    def _status_read(self, message: StatusRead) -> None:
+        self.status = message.status
+
+    @on(OpenPlace)
+    def _open_place(self, message: OpenPlace) -> None:
+        self.push_screen(NoteScreen(self.engine, self._vault, message.place, self._status_bar()))
+
+    @on(NoteEdited)
+    def _note_edited(self) -> None:
+        self.action_sync()
+
+    # ------------------------------------------------------------------------------------- actions
+
+    def action_sync(self) -> None:
+        """Bring the index up to date; when that is under way, once more afterwards."""
+        self._sync_again = self._syncing
+        if not self._syncing:
+            self._syncing = True
+            work = partial(background.sync, self.engine, self.post_message)
+            self.run_worker(work, thread=True, group="sync")
+
+    def action_command_palette(self) -> None:
+        """Open the palette, unless it is open."""
+        if not CommandPalette.is_open(self):
+            self.push_screen(CommandPalette(placeholder="Open a note, or do something…"))
+
+    def action_help(self) -> None:
+        """Show every action with its keys."""
+        self.push_screen(HelpModal())
+
+
+def run(vault: Path, settings: Settings) -> None:
+    """Open ``vault`` and run the interface until the user leaves.
+
+    Raises `VaultError` or `StoreError` when the vault cannot be opened, before the screen is taken over.
+    """
+    from quire_engine import Engine
+
+    with Engine.open(vault, settings) as engine:
+        app = QuireApp(engine, vault)
+        app.run()
+    if app.return_code:
+        raise QuireError("the terminal interface stopped because of the error above; please report it")

@@ -1,0 +1,143 @@
+"""What runs in threads. These functions call the engine and report by messages; they touch no widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from quire.tui.messages import (
+    AnswerEnded,
+    AnswerFailed,
+    AnswerProgressed,
+    LinkedNote,
+    NoteFailed,
+    NoteRead,
+    StatusRead,
+    SyncEnded,
+    SyncProgressed,
+)
+from quire.tui.places import Passage, Place, locate
+from quire_engine.errors import IndexLockedError, QuireError
+from quire_engine.records import (
+    AnswerFinished,
+    AnswerText,
+    Citation,
+    HitsFound,
+    Note,
+    SyncProgress,
+    WaveLoaded,
+)
+
+if TYPE_CHECKING:
+    from quire_engine import Engine
+
+Post = Callable[[Message], object]
+
+SEARCHING = "Searching the notes…"
+
+
+class _Cancelled(Exception):
+    """The worker was cancelled; raised through the engine to leave a sync."""
+
+
+def answer(engine: Engine, question: str, number: int, post: Post) -> None:
+    """Answer question ``number``; leaves, closing the answer, as soon as the worker is cancelled."""
+    worker = get_current_worker()
+    text, stage = "", SEARCHING
+    citations: tuple[Citation, ...] = ()
+    post(AnswerProgressed(number, stage))
+    try:
+        events = engine.ask(question)
+        try:
+            for event in events:
+                if worker.is_cancelled:
+                    return
+                match event:
+                    case HitsFound(result=result):
+                        stage = f"Found {len(result.hits)} passages…"
+                    case WaveLoaded(wave=wave):
+                        stage = f"Reading {wave.chunks} {wave.tier} passages…"
+                    case AnswerText(text=piece, citations=new):
+                        text, citations = text + piece, citations + new
+                    case AnswerFinished(answer=finished):
+                        post(AnswerEnded(number, finished))
+                        return
+                post(AnswerProgressed(number, stage, text, citations))
+        finally:
+            if isinstance(events, Generator):
+                events.close()
+    except Exception as error:
+        post(AnswerFailed(number, _reason(error)))
+
+
+def sync(engine: Engine, post: Post) -> None:
+    """Bring the index up to date, then report what it holds."""
+    worker = get_current_worker()
+
+    def report(progress: SyncProgress) -> None:
+        if worker.is_cancelled:
+            raise _Cancelled
+        post(SyncProgressed(progress))
+
+    try:
+        read_status(engine, post)
+        engine.sync(report)
+        read_status(engine, post)
+        post(SyncEnded())
+    except _Cancelled:
+        return
+    except IndexLockedError:
+        post(SyncEnded("another process is updating the index", locked=True))
+    except Exception as error:
+        post(SyncEnded(_reason(error)))
+
+
+def read_status(engine: Engine, post: Post) -> None:
+    """Report what the index holds."""
+    post(StatusRead(engine.status()))
+
+
+def read_note(engine: Engine, place: Place, post: Post) -> None:
+    """Report the note at ``place``, what to highlight in it, and where its links lead."""
+    try:
+        note = engine.note(place.path)
+        post(NoteRead(note, _passage(note, place), tuple(_links(engine, note))))
+    except Exception as error:
+        post(NoteFailed(_reason(error)))
+
+
+def _passage(note: Note, place: Place) -> Passage | None:
+    from quire_engine import find_subpath
+
+    if not place.subpath:
+        return locate(note.text, place)
+    block = find_subpath(note, place.subpath)
+    return Passage(block.span.start_line, block.span.end_line) if block else None
+
+
+def _links(engine: Engine, note: Note) -> Iterator[LinkedNote]:
+    seen: set[tuple[str, str]] = set()
+    for link in note.links:
+        if (link.target, link.subpath) in seen:
+            continue
+        seen.add((link.target, link.subpath))
+        path = engine.follow(link, note.path)
+        yield LinkedNote(
+            _label(link.target, link.subpath), Place(path, subpath=link.subpath) if path else None
+        )
+    for path in engine.backlinks(note.path):
+        yield LinkedNote(path, Place(path), backlink=True)
+
+
+def _label(target: str, subpath: str) -> str:
+    return f"{target}#{subpath}" if subpath else target
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, QuireError):
+        return str(error)
+    # Not raised on purpose. A session outlives it; the name of the error is what a report needs.
+    return f"this should not happen, please report it: {type(error).__name__}: {error}"

@@ -1,0 +1,210 @@
+"""Sentences by rules and by a real spaCy pipeline, and the vault's names in text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quire_engine.chunking.sentences import LanguageTools, NameMatcher, sentence_starts
+from quire_engine.errors import ConfigError
+from quire_engine.records import Entity
+
+
+def sentences(tools: LanguageTools, text: str, language: str | None = None) -> list[str]:
+    return [text[start:end] for start, end in tools.spans(text, language)]
+
+
+class TestRules:
+    @pytest.mark.parametrize(
+        "expected",
+        [
+            ["One ends.", "Two ends!", "Three?"],
+            ["Dr. Weber met Mr. J. Smith at 3.5 km.", "They left."],
+            ["See example.com/a.b for more.", "Then stop."],
+            ["Use e.g. clay, i.e. earth, approx. 3 kg.", "Done."],
+            ["Wait... what?", "Yes."],
+            ['"Really?" he said.', "Nobody laughed."],
+            ["Er kam am 3. Oktober nach Bonn.", "Das war z.B. spät."],
+            ["It was 1998.", "Nobody knew."],
+            ["He said **yes.**", "She left.[^1]", "They stayed."],
+            ["京都は古い。", "庭もある！", "本当？", "はい。"],
+            ["यह पहला है।", "यह दूसरा है।"],
+            ["هل هذا صحيح؟", "نعم۔"],
+            ["U.S. law applies.", "So be it."],
+        ],
+        ids=lambda expected: expected[0],
+    )
+    def test_sentences_end_where_readers_end_them(
+        self, language_tools: LanguageTools, expected: list[str]
+    ) -> None:
+        gap = "" if "京" in expected[0] else " "
+        assert sentences(language_tools, gap.join(expected)) == expected
+
+    def test_numbered_lines_are_no_ends(self, language_tools: LanguageTools) -> None:
+        assert sentences(language_tools, "1. Mix the clay.\n2. Fire it.") == ["1. Mix the clay.", "2. Fire it."]
+
+    def test_a_wrapped_line_goes_on_and_a_short_one_ends(self, language_tools: LanguageTools) -> None:
+        wrapped = "The kiln reaches its highest temperature after about nine\nhours of firing"
+        assert sentences(language_tools, wrapped) == [wrapped]
+        assert sentences(language_tools, "Red clay\nWhite clay") == ["Red clay", "White clay"]
+
+    def test_an_empty_line_always_ends(self, language_tools: LanguageTools) -> None:
+        long = "The kiln reaches its highest temperature after about nine hours"
+        assert sentences(language_tools, f"{long}\n\nof firing") == [long, "of firing"]
+
+    def test_thai_ends_at_a_space_after_a_clause(self, language_tools: LanguageTools) -> None:
+        clause = "สวนกุหลาบต้องการการดูแลอย่างสม่ำเสมอตลอดทั้งปีเพื่อให้ดอกไม้บานสวยงาม"
+        assert sentences(language_tools, f"{clause} {clause}") == [clause, clause]
+        assert len(sentences(language_tools, "สวน กุหลาบ")) == 1
+
+    @given(st.text(alphabet="aB1 .!?。\n\t\"')]*ก京'_\x00é", max_size=300))
+    @settings(max_examples=60)
+    def test_spans_are_trimmed_ordered_and_leave_out_only_space(
+        self, language_tools: LanguageTools, text: str
+    ) -> None:
+        after = 0
+        for start, end in language_tools.spans(text):
+            assert start < end
+            assert not text[after:start].strip()
+            assert text[start:end] == text[start:end].strip()
+            after = end
+        assert not text[after:].strip()
+
+    @pytest.mark.parametrize("line", ["x" * 120_000, "Short one. " * 12_000, "京都" * 40_000])
+    def test_long_text_loses_nothing(self, language_tools: LanguageTools, line: str) -> None:
+        found = sentences(language_tools, line)
+        assert "".join("".join(found).split()) == "".join(line.split())
+
+    @pytest.mark.parametrize("symbols", ["'", '"', "(", "$", "%", "_", "😀", "'.", "-", "a.", "「"])
+    def test_runs_of_symbols_do_not_stop_the_work(self, language_tools: LanguageTools, symbols: str) -> None:
+        text = f"Before! {symbols * 40_000} After. Last."
+        found = sentences(language_tools, text)
+        assert found[0] == "Before!"
+        assert found[-1] == "Last."
+
+    @pytest.mark.parametrize("hostile", [" " * 200_000, ".\t" * 100_000, "[^" * 100_000, "\n " * 100_000])
+    def test_boundaries_are_found_in_linear_time(self, hostile: str) -> None:
+        starts = sentence_starts("a" + hostile + "b")
+        assert starts == sorted(set(starts))
+
+
+@pytest.fixture(scope="session")
+def english(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real pipeline with a vocabulary of its own: it ends sentences at ``;`` and knows three names."""
+    import spacy
+
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("sentencizer", config={"punct_chars": [";"]})
+    pipeline.add_pipe("entity_ruler").add_patterns(  # type: ignore[attr-defined]
+        [
+            {"label": "PERSON", "pattern": "Ada Lovelace"},
+            {"label": "ORG", "pattern": [{"LOWER": "royal"}, {"LOWER": "society"}]},
+        ]
+    )
+    folder = tmp_path_factory.mktemp("pipelines") / "english"
+    pipeline.to_disk(folder)
+    return folder
+
+
+class TestPipelines:
+    TEXT = "Ada Lovelace wrote to the Royal Society. This is one; and this is the other"
+
+    def test_the_one_in_the_settings_cuts_the_sentences(self, english: Path) -> None:
+        tools = LanguageTools({"en": str(english)})
+        assert sentences(tools, self.TEXT, tools.language(self.TEXT)) == [
+            "Ada Lovelace wrote to the Royal Society. This is one;",
+            "and this is the other",
+        ]
+
+    def test_other_languages_keep_the_rules(self, english: Path) -> None:
+        tools = LanguageTools({"en": str(english)})
+        german = "Das ist der erste Satz; er hat zwei Teile. Und das hier ist der zweite."
+        assert tools.language(german) is None
+        assert len(sentences(tools, german, tools.language(german))) == 2
+
+    def test_finds_names_with_their_labels(self, english: Path) -> None:
+        tools = LanguageTools({"en": str(english)})
+        found = tools.names("Then  Ada\nLovelace\nand Ada Lovelace met the royal society.", "en")
+        assert found == [Entity("Ada Lovelace", "PERSON"), Entity("royal society", "ORG")]
+        assert tools.names(self.TEXT, None) == []
+
+    def test_one_without_sentences_takes_them_from_the_rules(self, tmp_path: Path) -> None:
+        import spacy
+
+        spacy.blank("en").to_disk(tmp_path / "bare")
+        tools = LanguageTools({"en": str(tmp_path / "bare")})
+        assert sentences(tools, "One ends. Two ends.", "en") == ["One ends.", "Two ends."]
+
+    @pytest.mark.parametrize(
+        ("text", "language"),
+        [
+            ("This is about the kiln and what it was for", "en"),
+            ("Das ist der Ofen und was er für uns war", "de"),
+            ("这是我们的花园，他们在这里工作了很多年。", "zh"),
+            ("これは私たちの庭であり、それはとても古いものです。", "ja"),
+            ("", None),
+            ("12 34 56", None),
+            ("Kiln clay glaze wheel", None),
+        ],
+    )
+    def test_the_language_is_told_by_its_small_words(
+        self, english: Path, text: str, language: str | None
+    ) -> None:
+        tools = LanguageTools({code: str(english) for code in ("en", "de", "zh", "ja")})
+        assert tools.language(text) == language
+
+    def test_one_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        tools = LanguageTools({"en": str(tmp_path / "gone")})
+        with pytest.raises(ConfigError, match=r"spaCy pipeline '.*gone' cannot be loaded"):
+            tools.spans("This is it.", "en")
+
+    def test_a_language_that_spacy_does_not_know_is_named(self, english: Path) -> None:
+        with pytest.raises(ConfigError, match="no language 'klingon'"):
+            LanguageTools({"klingon": str(english)})
+
+
+class TestNameMatcher:
+    NAMES = (
+        Entity("Project Kiln", "NOTE"),
+        Entity("Kiln", "NOTE"),
+        Entity("京都", "NOTE"),
+        Entity("plants/roses", "TAG"),
+        Entity("Zoë", "NOTE"),
+        Entity("X", "NOTE"),
+        Entity("2024", "NOTE"),
+        Entity("C++", "NOTE"),
+    )
+
+    @pytest.mark.parametrize(
+        ("text", "names"),
+        [
+            ("The PROJECT KILN is late.", ["Project Kiln"]),
+            ("A kiln (not Kilns), kiln.", ["Kiln"]),
+            ("古い京都の庭", ["京都"]),
+            ("京都A", ["京都"]),
+            ("About #plants/roses today", ["plants/roses"]),
+            ("with zoë there", ["Zoë"]),
+            ("X in 2024", []),
+            ("written in C++.", ["C++"]),
+            ("Zoë has a kiln and Zoë sells it", ["Zoë", "Kiln"]),
+            ("", []),
+        ],
+    )
+    def test_finds_each_name_once_as_the_vault_spells_it(
+        self, language_tools: LanguageTools, text: str, names: list[str]
+    ) -> None:
+        assert [found.text for found in NameMatcher(language_tools, self.NAMES).find(text)] == names
+
+    def test_one_spelling_can_be_a_note_and_a_tag(self, language_tools: LanguageTools) -> None:
+        names = [Entity("Roses", "NOTE"), Entity("roses", "TAG")]
+        found = NameMatcher(language_tools, names).find("Roses need sun")
+        assert set(found) <= set(names)
+        assert found
+
+    def test_hostile_names_and_texts_are_only_text(self, language_tools: LanguageTools) -> None:
+        names = [Entity("'" * 100_000, "NOTE"), Entity("a " * 50_000, "NOTE"), Entity("\x1b[31m", "NOTE")]
+        matcher = NameMatcher(language_tools, [*names, Entity("Kiln", "NOTE")])
+        assert Entity("Kiln", "NOTE") in matcher.find("(" * 100_000 + " kiln " + "'" * 100_000)

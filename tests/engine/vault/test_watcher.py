@@ -1,0 +1,135 @@
+"""Watching: which changes of the vault are told, and when."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import watchdog.observers
+from watchdog.observers.api import BaseObserver
+
+from quire_engine.errors import VaultError
+from quire_engine.vault.watcher import ChangeWatcher
+
+LONG = 10.0
+SHORT = 0.8
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Path:
+    folder = tmp_path / "vault"
+    (folder / "sub").mkdir(parents=True)
+    (folder / ".obsidian").mkdir()
+    (folder / "a.md").write_text("a")
+    (folder / "b.txt").write_text("b")
+    return folder
+
+
+@pytest.fixture
+def watcher(vault: Path) -> Iterator[ChangeWatcher]:
+    with ChangeWatcher(vault) as watching:
+        yield watching
+
+
+class TestChangesThatCount:
+    def test_a_new_a_changed_and_a_deleted_note(self, vault: Path, watcher: ChangeWatcher) -> None:
+        (vault / "sub/new.md").write_text("x")
+        assert watcher.wait(LONG)
+        (vault / "a.md").write_text("changed")
+        assert watcher.wait(LONG)
+        (vault / "a.md").unlink()
+        assert watcher.wait(LONG)
+        assert not watcher.wait(SHORT)
+
+    def test_a_note_saved_through_a_hidden_file(self, vault: Path, watcher: ChangeWatcher) -> None:
+        (vault / ".a.md.tmp").write_text("new")
+        (vault / ".a.md.tmp").replace(vault / "a.md")
+        assert watcher.wait(LONG)
+
+    def test_a_note_moved_into_the_trash(self, vault: Path, watcher: ChangeWatcher) -> None:
+        (vault / "a.md").rename(vault / ".obsidian/a.md")
+        assert watcher.wait(LONG)
+
+    def test_a_folder_moved_and_one_deleted(self, vault: Path, watcher: ChangeWatcher) -> None:
+        (vault / "sub").rename(vault / "moved")
+        assert watcher.wait(LONG)
+        (vault / "moved").rmdir()
+        assert watcher.wait(LONG)
+
+    def test_notes_in_a_new_folder_and_canvases(self, vault: Path, watcher: ChangeWatcher) -> None:
+        (vault / "fresh").mkdir()
+        assert watcher.wait(LONG)
+        (vault / "fresh/board.canvas").write_text("{}")
+        assert watcher.wait(LONG)
+
+    def test_the_ignore_file(self, vault: Path, watcher: ChangeWatcher) -> None:
+        (vault / ".quireignore").write_text("x")
+        assert watcher.wait(LONG)
+
+
+class TestChangesThatDoNot:
+    def test_other_files_hidden_places_and_reading(self, vault: Path, watcher: ChangeWatcher) -> None:
+        (vault / "b.txt").write_text("changed")
+        (vault / ".obsidian/workspace.md").write_text("x")
+        (vault / ".hidden.md").write_text("x")
+        (vault / "a.md").read_text()
+        assert not watcher.wait(SHORT)
+
+
+class TestSettling:
+    def test_a_burst_is_one_change(self, vault: Path, watcher: ChangeWatcher) -> None:
+        for number in range(50):
+            (vault / f"n{number}.md").write_text("x")
+        assert watcher.wait(LONG, settle=0.5)
+        assert not watcher.wait(SHORT)
+
+    def test_a_burst_without_end_is_told_all_the_same(self, vault: Path, watcher: ChangeWatcher) -> None:
+        # Nothing ever settles for a minute, so only the limit on a burst can end this wait.
+        (vault / "a.md").write_text("x")
+        assert watcher.wait(LONG, settle=60.0)
+
+    def test_what_has_not_settled_is_told_by_the_next_call(self, vault: Path, watcher: ChangeWatcher) -> None:
+        (vault / "a.md").write_text("x")
+        deadline = time.monotonic() + LONG
+        while watcher._first_event is None and time.monotonic() < deadline:
+            assert not watcher.wait(0.01, settle=1.5)
+        assert watcher.wait(LONG, settle=0.1)
+
+
+class TestStarting:
+    def test_without_notifications_it_looks_now_and_then(
+        self, vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Exhausted(BaseObserver):
+            def __init__(self) -> None:
+                super().__init__(watchdog.observers.polling.PollingEmitter)
+
+            def start(self) -> None:
+                raise OSError(28, "inotify watch limit reached")
+
+        monkeypatch.setattr(watchdog.observers, "Observer", Exhausted)
+        monkeypatch.setattr("quire_engine.vault.watcher._POLL_SECONDS", 0.1)
+        with ChangeWatcher(vault) as watcher:
+            assert watcher.polling
+            (vault / "sub/new.md").write_text("x")
+            assert watcher.wait(LONG)
+
+    def test_a_vault_that_is_a_link_is_watched(self, vault: Path, tmp_path: Path) -> None:
+        (tmp_path / "alias").symlink_to(vault)
+        with ChangeWatcher(tmp_path / "alias") as watcher:
+            (vault / "a.md").write_text("x")
+            assert watcher.wait(LONG)
+
+    def test_a_missing_vault_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(VaultError, match="not a folder"), ChangeWatcher(tmp_path / "none"):
+            pass
+
+    @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux")
+    def test_no_thread_is_left_behind(self, vault: Path) -> None:
+        before = len(os.listdir("/proc/self/task"))  # noqa: PTH208
+        with ChangeWatcher(vault):
+            pass
+        assert len(os.listdir("/proc/self/task")) <= before  # noqa: PTH208
