@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
-_COMMENT = re.compile(r"%%.*?(?:%%|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
+_COMMENT_OR_CODE = re.compile(
+    r"^[ \t>]*+(?P<fence>```|~~~)[^\n]*$|`[^`\n]+`|(?P<comment>%%|<!--)", re.MULTILINE
+)
+_FENCE_END = {
+    mark[0]: re.compile(rf"^[ \t>]*+{mark}{mark[0]}*+[ \t]*$", re.MULTILINE) for mark in ("```", "~~~")
+}
 _WIKILINK = re.compile(r"!?\[\[([^\[\]\n|]{1,500})(?:\|([^\[\]\n]{1,500}))?\]\]")
 _LINK = re.compile(
     r"!?\[([^\[\]\n]{0,1000})\]\((?:<[^<>\n]{0,2000}>|[^()\s]{0,2000})(?:\s+\"[^\"\n]{0,500}\")?\)"
@@ -36,7 +42,7 @@ def plain(text: str) -> str:
     Lines are kept apart; for search and display, never for quoting.
     """
     if "%%" in text or "<!--" in text:
-        text = _COMMENT.sub(" ", text)
+        text = _without_comments(text)
     if "[" in text:
         text = _WIKILINK.sub(lambda m: m.group(2) or m.group(1).replace("#", " ").replace("^", ""), text)
         text = _LINK.sub(r"\1", text)
@@ -51,3 +57,22 @@ def plain(text: str) -> str:
     text = _HEADING.sub("", text)
     text = _EMPHASIS.sub("", text)
     return _SPACES.sub(" ", text).strip()
+
+
+def _without_comments(text: str) -> str:
+    """Code comes first: what looks like a comment in it (mermaid, LaTeX) is none."""
+    fence_ends = {mark: [m.end() for m in pattern.finditer(text)] for mark, pattern in _FENCE_END.items()}
+    kept: list[str] = []
+    start = position = 0
+    while mark := _COMMENT_OR_CODE.search(text, position):
+        position = mark.end()
+        if mark["fence"]:
+            ends = fence_ends[mark["fence"][0]]
+            closing = bisect_right(ends, position)
+            position = ends[closing] if closing < len(ends) else position
+        elif mark["comment"]:
+            closer = "%%" if mark["comment"] == "%%" else "-->"
+            kept += [text[start : mark.start()], " "]
+            end = text.find(closer, position)
+            start = position = end + len(closer) if end >= 0 else len(text)
+    return "".join([*kept, text[start:]])

@@ -55,7 +55,9 @@ class TestTerms:
         assert terms(f"Zoë{apostrophe}s shed") == terms("Zoe shed")
         assert terms(f"o{apostrophe}clock") == ["oclock"]
 
-    @pytest.mark.parametrize("quoted", ["'kiln'", "‘kiln’", "**kiln**", "_kiln_", "#kiln", "[[kiln]]", "kiln."])
+    @pytest.mark.parametrize(
+        "quoted", ["'kiln'", "‘kiln’", "**kiln**", "_kiln_", "#kiln", "[[kiln]]", "kiln."]
+    )
     def test_what_surrounds_a_word_is_not_part_of_it(self, quoted: str) -> None:
         assert terms(quoted) == ["kiln"]
 
@@ -66,7 +68,9 @@ class TestTerms:
     def test_accents_make_no_difference(self) -> None:
         assert terms("café crème") == terms("cafe creme")
 
-    @pytest.mark.parametrize("text", ["Ünïcode café", "한국어", "ガーデン", "Ёлка", "việt nam", "ไม่", "हिन्दी"])
+    @pytest.mark.parametrize(
+        "text", ["Ünïcode café", "한국어", "ガーデン", "Ёлка", "việt nam", "ไม่", "हिन्दी"]
+    )
     def test_composed_and_decomposed_spellings_are_the_same(self, text: str) -> None:
         assert terms(unicodedata.normalize("NFD", text)) == terms(unicodedata.normalize("NFC", text))
 
@@ -98,7 +102,9 @@ class TestTerms:
         assert len(found) == 1
         assert len(found[0]) <= 48
 
-    @pytest.mark.parametrize("text", ["", " \n\t", "?!…—", "'" * 1000, "́" * 1000, "\x00\x1b\ud800", "_" * 1000])
+    @pytest.mark.parametrize(
+        "text", ["", " \n\t", "?!…—", "'" * 1000, "́" * 1000, "\x00\x1b\ud800", "_" * 1000]
+    )
     def test_text_without_words_has_no_terms(self, text: str) -> None:
         assert terms(text) == []
 

@@ -48,6 +48,10 @@ class TestPlain:
             ("before %%hidden%% after", "before after"),
             ("before <!-- hidden\nlines --> after", "before after"),
             ("before %%never closed", "before"),
+            ("```mermaid\n%% stays\n```\n%%goes%%x", "mermaid\n%% stays\n\n x"),
+            ("~~~ a\n<!-- stays\n~~~~\nx%%goes%%", "~ a\n<!-- stays\n\nx"),
+            ("use `%%` and `<!--` %%goes%% here", "use %% and <!-- here"),
+            ("```\nnever closed %%goes%% x", "never closed x"),
             ("words ^block-1", "words"),
             ("2 ^ 3", "2 ^ 3"),
             ("claim[^1] and\n[^1]: source", "claim and\n source"),
@@ -67,7 +71,9 @@ class TestPlain:
         assert plain(once) == once
         assert not set("*`[]|=~>") & set(once)
 
-    @given(st.text(alphabet=st.characters(categories=["L", "N", "Zs"]) | st.sampled_from("\n,;?!"), max_size=200))
+    @given(
+        st.text(alphabet=st.characters(categories=["L", "N", "Zs"]) | st.sampled_from("\n,;?!"), max_size=200)
+    )
     def test_text_without_markup_keeps_its_words(self, text: str) -> None:
         assert plain("w " + text).split() == ["w", *text.split()]
 
@@ -100,6 +106,10 @@ class TestPlain:
             "> " * 100_000 + "x",
             "x" + "%%" * 100_000 + "%",
             "x" + "<!--" * 50_000,
+            "x%%\n%%" + "```a\n" * 50_000,
+            "x%%\n%%" + "```\n" * 50_000,
+            "x%% %%" + "` " * 100_000,
+            "x%%\n%%" + " " * 200_000 + "``",
             " " * 200_000 + "[!x",
         ],
         ids=lambda text: repr(text[:8]),

@@ -133,9 +133,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("select", Owner.LINKS, "Follow", "Open the note that the link leads to.", ("enter",), "Enter"),
     Action("close", Owner.HELP, "Close", "Close the help.", ("escape", "f1", "question_mark"), "Esc F1 ?"),
     Action("focus_next", Owner.APP, "Next part", "Go to the next part of the screen.", ("tab",), "Tab"),
-    Action(
-        "focus_previous", Owner.APP, "Previous part", "Go to the previous part.", ("shift+tab",), "⇧Tab"
-    ),
+    Action("focus_previous", Owner.APP, "Previous part", "Go to the previous part.", ("shift+tab",), "⇧Tab"),
     Action(
         "sync",
         Owner.APP,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -53,16 +54,16 @@ class QuireApp(App[None], inherit_bindings=False):
         self.register_theme(themes.LIGHT)
         self.theme = themes.DARK.name
         self.engine = engine
-        self._vault = vault.resolve()
+        self.vault = vault.resolve()
         self._syncing = False
         self._sync_again = False
 
     def on_mount(self) -> None:
-        self.push_screen(AskScreen(self.engine, self._vault.name, self._status_bar()))
+        self.push_screen(AskScreen(self.engine, self.vault.name, self._status_bar()))
         self.action_sync()
 
     def _status_bar(self) -> StatusBar:
-        return StatusBar(self._vault.name).data_bind(QuireApp.status, QuireApp.progress, QuireApp.problem)
+        return StatusBar(self.vault.name).data_bind(QuireApp.status, QuireApp.progress, QuireApp.problem)
 
     # ------------------------------------------------------------------------------------- reports
 
@@ -87,7 +88,7 @@ class QuireApp(App[None], inherit_bindings=False):
 
     @on(OpenPlace)
     def _open_place(self, message: OpenPlace) -> None:
-        self.push_screen(NoteScreen(self.engine, self._vault, message.place, self._status_bar()))
+        self.push_screen(NoteScreen(self.engine, self.vault, message.place, self._status_bar()))
 
     @on(NoteEdited)
     def _note_edited(self) -> None:
@@ -105,7 +106,7 @@ class QuireApp(App[None], inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         """Open the palette, unless it is open."""
-        if not CommandPalette.is_open(self):
+        if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="Open a note, or do something…"))
 
     def action_help(self) -> None:
@@ -116,11 +117,16 @@ class QuireApp(App[None], inherit_bindings=False):
 def run(vault: Path, settings: Settings) -> None:
     """Open ``vault`` and run the interface until the user leaves.
 
-    Raises `VaultError` or `StoreError` when the vault cannot be opened, before the screen is taken over.
+    Raises `VaultError` or `StoreError` when the vault cannot be opened, and `QuireError` when there is no
+    terminal to draw on, before the screen is taken over.
     """
     from quire_engine import Engine
 
     with Engine.open(vault, settings) as engine:
+        if sys.__stderr__ is None or not sys.__stderr__.isatty():
+            raise QuireError(
+                "the terminal interface draws on stderr, which leads elsewhere; do not redirect it"
+            )
         app = QuireApp(engine, vault)
         app.run()
     if app.return_code:

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 
 from quire_engine.answering.citations import CitationLedger, ReadText
 from quire_engine.answering.drafts import DraftSentence
-from quire_engine.answering.extractive import NAME, Candidate, evidence_strength, extract, rank_sentences
+from quire_engine.answering.extractive import (
+    NAME,
+    Candidate,
+    evidence_strength,
+    extract,
+    rank_sentences,
+    reading_trust,
+)
 from quire_engine.answering.generative import generate
 from quire_engine.interfaces import Embedder, LanguageModel
 from quire_engine.records import (
@@ -25,6 +32,8 @@ from quire_engine.records import (
 from quire_engine.settings import AnswerSettings
 
 ABSTENTION = "I found no evidence for this in your notes."
+_MODEL_PASSAGES = 5
+"""A small model reads some 100 to 250 tokens a second on two cores; more passages are minutes."""
 _ENOUGH = 0.5
 """Evidence below this strength is no evidence."""
 
@@ -67,7 +76,7 @@ class Answerer:
         yield HitsFound(result)
         embedder = self._embedder()
         ranked = rank_sentences(question, result.hits, embedder, self._rarity)
-        strength = evidence_strength(question, ranked, embedder.readability(question) >= 0.4)
+        strength = evidence_strength(ranked, reading_trust(embedder.readability(question)))
         draft = _Draft(CitationLedger(self._read))
         name = model.name if model is not None else NAME
         if strength >= _ENOUGH:
@@ -118,7 +127,7 @@ class Answerer:
     def _generated(
         self, draft: _Draft, question: str, result: SearchResult, model: LanguageModel
     ) -> Iterator[AnswerEvent]:
-        for event in generate(model, question, result.hits, self._settings):
+        for event in generate(model, question, result.hits[:_MODEL_PASSAGES], self._settings):
             if isinstance(event, WaveLoaded):
                 yield from _wave(draft, event.wave)
             else:

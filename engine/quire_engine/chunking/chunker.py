@@ -102,7 +102,7 @@ class Chunker:
             origin, end = block.span.start, block.span.end
             text = note.text[origin:end]
             if block.kind is BlockKind.TABLE:
-                spans = _line_spans(text)
+                spans = _row_spans(text)
             elif block.kind in _VERBATIM:
                 spans = [(0, len(text))]
             else:
@@ -121,14 +121,20 @@ class Chunker:
 
     def _fit(self, text: str, units: list[_Unit], limit: int) -> list[_Unit]:
         """Count the units' tokens, and split those that alone exceed ``limit``."""
-        counts = self._counter.count_tokens([plain(text[u.start : u.end]) for u in units])
+        counts = self._counter.count_tokens([_with_comments(text[u.start : u.end]) for u in units])
         fitted: list[_Unit] = []
+        fragment = False
         for unit, count in zip(units, counts, strict=True):
             unit.tokens = count
+            # After the end of a code fence that was cut, nobody could tell code from text.
+            unit.hard = unit.hard or fragment
+            fragment = count > limit and not unit.prose
             if count <= limit:
                 fitted.append(unit)
                 continue
-            parts = unit.sentences if len(unit.sentences) > 1 else None
+            parts = None
+            if len(unit.sentences) > 1:  # a table's header stands before them and is not to be lost
+                parts = [(unit.start, unit.sentences[0][1]), *unit.sentences[1:]]
             pieces = [
                 _Unit(s, e, [(s, e)], unit.block, prose=False, tokens=c)
                 for s, e, c in self._split(text, unit.start, unit.end, limit, parts)
@@ -145,7 +151,7 @@ class Chunker:
             parts = [(start + s, start + e) for s, e in _line_spans(text[start:end])]
         if len(parts) < 2:
             parts = _fixed_spans(text, start, end, max(1, min(limit, (end - start + 1) // 2)))
-        counts = self._counter.count_tokens([plain(text[s:e]) for s, e in parts])
+        counts = self._counter.count_tokens([_with_comments(text[s:e]) for s, e in parts])
         first = last = start
         total = 0
         for (s, e), count in zip(parts, counts, strict=True):
@@ -340,6 +346,17 @@ def _merge_markers(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, i
 
 def _inside(span: tuple[int, int], comments: Sequence[Span]) -> bool:
     return any(c.start < span[1] and span[0] < c.end for c in comments)
+
+
+def _with_comments(text: str) -> str:
+    """The most that may be embedded of a piece: what is comment shows only in the whole passage."""
+    return plain(text.replace("%%", "% %").replace("<!--", "< !--"))
+
+
+def _row_spans(text: str) -> list[tuple[int, int]]:
+    """A table's rows without its header and the rule below it."""
+    rows = _line_spans(text)
+    return rows[2:] if len(rows) > 2 else rows
 
 
 def _line_spans(text: str) -> list[tuple[int, int]]:

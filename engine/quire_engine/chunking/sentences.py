@@ -250,7 +250,8 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
     if word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word.isupper()):
         return False
     if word.isdigit() and len(word) <= 2:
+        line = before[: -len(word)].rpartition("\n")[2]
         following = _NEXT_WORD.match(text, end)
-        if not before[: -len(word)].rpartition("\n")[2].strip() or (following and following.group().lower() in _MONTHS):
+        if not line.strip() or (following and following.group().lower() in _MONTHS):
             return False  # "1. Mix", "3. Oktober"
     return not text[end : end + 1].islower()

@@ -40,9 +40,10 @@ class WhooshKeywords:
     """
 
     def __init__(self, folder: Path, *, writable: bool) -> None:
-        """Open the index in ``folder``, or make an empty one when ``writable`` and it is absent or damaged.
+        """Use the index in ``folder``; when ``writable``, an absent or damaged one is made anew, empty.
 
-        Raises `StoreError` when it cannot be opened for reading.
+        A reader opens it at its first question, and raises `StoreError` then if it is damaged: the sync
+        before may have mended it.
         """
         self._folder = folder / f"keywords-{_FORMAT}"
         self._lock = threading.Lock()
@@ -50,7 +51,8 @@ class WhooshKeywords:
         self._seen: list[tuple[str, int]] = []
         self._ids: NDArray[np.uint64] | None = None
         self._index: Any = None
-        self._open(writable)
+        if writable:
+            self._open(writable=True)
 
     def _open(self, writable: bool) -> None:
         from whoosh import index
@@ -81,7 +83,7 @@ class WhooshKeywords:
     @property
     def applied(self) -> int:
         """The highest outbox sequence whose change is committed; 0 for an empty index."""
-        if self._index is None:
+        if not self._ready():
             return 0
         with _translated("reading the keyword index"), self._index.searcher() as searcher:
             stored = searcher.document(key=_SEQUENCE_KEY)
@@ -143,7 +145,7 @@ class WhooshKeywords:
 
     def count(self) -> int:
         """Chunks in the index."""
-        if self._index is None:
+        if not self._ready():
             return 0
         with _translated("reading the keyword index"):
             return max(0, int(self._index.doc_count()) - (1 if self.applied else 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import threading
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ class OpenVINORuntime:
     def __init__(self, folder: Path, digest: str, settings: EmbeddingSettings) -> None:
         """Convert the model unless that was done before, and compile it. Raises `ModelError`."""
         ov = _openvino()
+        self._local = threading.local()  # a request serves one thread at a time
         cache = locations.private_dir(locations.cache_dir() / "openvino")
         model = cache / f"{digest[:16]}-{_CONVERSION}-{ov.__version__.split('-')[0]}.xml"
         if not model.exists():
@@ -53,8 +55,7 @@ class OpenVINORuntime:
         if settings.threads:
             config["INFERENCE_NUM_THREADS"] = settings.threads
         try:
-            compiled = core.compile_model(str(model), "CPU", config)
-            self._request = compiled.create_infer_request()
+            self._compiled = core.compile_model(str(model), "CPU", config)
         except RuntimeError as error:
             # A damaged cache is the usual reason; it can always be made again.
             shutil.rmtree(cache, ignore_errors=True)
@@ -63,7 +64,9 @@ class OpenVINORuntime:
             ) from error
 
     def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> FloatArray:
-        output = self._request.infer({"input_ids": ids, "attention_mask": mask})
+        if not hasattr(self._local, "request"):
+            self._local.request = self._compiled.create_infer_request()
+        output = self._local.request.infer({"input_ids": ids, "attention_mask": mask})
         vectors: FloatArray = np.array(output[0], dtype=np.float32)
         return vectors
 

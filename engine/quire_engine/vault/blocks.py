@@ -132,7 +132,7 @@ class BlockSplitter:
                 return
             covered = line
             for piece, after in self._pieces(tokens):
-                covered = after
+                covered = max(covered, after)
                 if piece is not None:
                     yield piece
             line = state.line

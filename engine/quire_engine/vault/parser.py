@@ -11,9 +11,11 @@ from quire_engine.records import Block, BlockKind, FileStat, Link, Note
 from quire_engine.vault import canvas, decoding, frontmatter, inline
 from quire_engine.vault.blocks import BlockSplitter, Content, LineIndex, Piece, Range
 
-_BLOCK_ID = re.compile(r"\^([A-Za-z0-9-]+)\s*")
+# White space comes before an id, or the punctuation of a script that writes without spaces.
+_APART = r"(?<=[\s\u2000-\u206f\u3000-\u303f\uff00-\uff0f\uff1a-\uff20])"
+_BLOCK_ID = re.compile(rf"{_APART}\^([A-Za-z0-9-]+)\s*")
 _ALONE_ID = re.compile(r"\s*\^([A-Za-z0-9-]+)\s*")
-_ID_WITHIN = re.compile(r"(?<=\s)\^([A-Za-z0-9-]+)[ \t]*\n[ \t]*\n")
+_ID_WITHIN = re.compile(rf"{_APART}\^([A-Za-z0-9-]+)[ \t]*\n[ \t]*\n")
 _MAX_ID = 200
 _MARKERS = " \t\n>*+-#"
 _ID_AT_END = (
@@ -119,9 +121,10 @@ def _block_id(text: str, block: Block) -> tuple[str | None, bool]:
     if block.kind is BlockKind.PARAGRAPH and (alone := _ALONE_ID.fullmatch(text, start, end)):
         return alone[1], True
     line_start = max(text.rfind("\n", start, end) + 1, start)
-    is_first = not text[line_start:caret].strip()
-    is_apart = is_first if block.kind is BlockKind.TABLE else is_first or text[caret - 1].isspace()
-    match = _BLOCK_ID.fullmatch(text, caret, end) if is_apart else None
+    if not text[line_start:caret].strip():
+        match = _ALONE_ID.fullmatch(text, line_start, end)
+    else:
+        match = None if block.kind is BlockKind.TABLE else _BLOCK_ID.fullmatch(text, caret, end)
     return (match[1], False) if match else (None, False)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from textual.pilot import Pilot
 
 from quire.tui.app import QuireApp
 from quire.tui.screens.ask import AskScreen
+from quire.tui.widgets.question import QuestionBox
 from quire_engine import Engine, Settings
 
 ORCHARD = """---
@@ -44,8 +44,8 @@ LONG = "# Ledger\n\n" + "".join(
     f"Entry {n}: the miller delivered {n} sacks of barley.\n\n" for n in range(1, 61)
 )
 """Entry n stands on line 2n + 1."""
-PLUMS = "When are plum trees pruned, and why?"
-NOTHING = "Who won the football world cup in 1998?"
+_CELL_WIDTH, _CELL_HEIGHT = 12.2, 24.4
+"""Of a character in a screenshot."""
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 
@@ -126,11 +126,14 @@ def settle() -> Settle:
 
 @pytest.fixture
 def ask(settle: Settle) -> Callable[[Pilot[None], str], Awaitable[None]]:
-    """Types a question, presses Enter and waits for the answer."""
+    """Puts a question into the box, presses Enter and waits for the answer."""
 
     async def asked(pilot: Pilot[None], question: str) -> None:
         await settle(pilot)
-        await pilot.press(*question, "enter")
+        box = pilot.app.screen.query_one(QuestionBox)
+        box.focus()
+        box.value = question
+        await pilot.press("enter")
         await settle(pilot)
 
     return asked
@@ -142,17 +145,13 @@ def screen_text() -> Callable[[App[None]], str]:
 
     def read(app: App[None]) -> str:
         cells = re.findall(
-            r'<text[^>]* x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>', app.export_screenshot(title="")
+            r'<text[^>]* x="([\d.]+)" y="([\d.]+)"[^>]* clip-path="[^>]*>([^<]*)</text>',
+            app.export_screenshot(title=""),
         )
-        rows: dict[float, list[tuple[float, str]]] = defaultdict(list)
-        for x, y, text in cells:
-            rows[float(y)].append((float(x), html.unescape(text).replace("\xa0", " ")))
-        lines = []
-        for y in sorted(rows):
-            line = ""
-            for x, text in sorted(rows[y]):
-                line = line.ljust(round(x / 12.2)) + text
-            lines.append(line.rstrip())
-        return "\n".join(lines)
+        lines = [""] * app.size.height
+        for x, y, text in sorted((float(x), float(y), text) for x, y, text in cells):
+            row, column = round((y - _CELL_WIDTH) / _CELL_HEIGHT), round(x / _CELL_WIDTH)
+            lines[row] = lines[row].ljust(column) + html.unescape(text).replace("\xa0", " ")
+        return "\n".join(line.rstrip() for line in lines)
 
     return read

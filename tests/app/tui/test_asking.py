@@ -60,6 +60,12 @@ def paced(garden: QuireApp) -> Iterator[tuple[QuireApp, PacedEngine]]:
     engine.permits.release(1000)
 
 
+async def submit(pilot: Pilot[None], question: str) -> None:
+    """Ask without waiting for the answer."""
+    pilot.app.screen.query_one(QuestionBox).value = question
+    await pilot.press("enter")
+
+
 def state(app: App[None]) -> str:
     return str(app.screen.query_one("#state", Static).content)
 
@@ -81,17 +87,17 @@ class TestAnswer:
     async def test_answer_grows_while_it_is_made(self, paced: tuple[QuireApp, PacedEngine]) -> None:
         app, engine = paced
         async with app.run_test() as pilot:
-            await pilot.press(*PLUMS, "enter")
+            await submit(pilot, PLUMS)
             engine.permits.release(3)  # hits, wave, first piece of text
             markdown = app.screen.query_one(AnswerMarkdown)
             for _ in range(3000):
-                if markdown.source:
+                if app.screen.query_one(SourceList).places:
                     break
                 await pilot.pause(0.01)
+            assert app.screen.query_one(SourceList).places[0].path == "Orchard.md"
             assert "[1]" in markdown.source
             assert isinstance(app.screen, AskScreen)
             assert app.screen.answering
-            assert app.screen.query_one(SourceList).places[0].path == "Orchard.md"
             engine.permits.release(1000)
 
     async def test_second_answer_replaces_the_first(
@@ -120,7 +126,7 @@ class TestAnswer:
         settings = Settings(answer={"model": "no-such-model.gguf"})
         app = on_vault(("Plums.md", "Plums ripen in August."), settings=settings)
         async with app.run_test(size=(100, 30)) as pilot:
-            await pilot.press(*"When do plums ripen?", "enter")
+            await submit(pilot, "When do plums ripen?")
             screen = app.screen
             assert isinstance(screen, AskScreen)
             for _ in range(3000):
@@ -181,7 +187,7 @@ class TestCancelling:
         async with app.run_test() as pilot:
             screen = app.screen
             assert isinstance(screen, AskScreen)
-            await pilot.press(*PLUMS, "enter")
+            await submit(pilot, PLUMS)
             engine.permits.release(1)
             await pilot.pause(0.1)
             await pilot.press("escape")
@@ -203,20 +209,18 @@ class TestCancelling:
     ) -> None:
         app, engine = paced
         async with app.run_test() as pilot:
-            await pilot.press(*NOTHING, "enter")
+            await submit(pilot, NOTHING)
             await pilot.press("escape")
             engine.permits.release(1000)
-            await pilot.press(*PLUMS, "enter")
+            await submit(pilot, PLUMS)
             await settle(pilot)
             assert "August" in app.screen.query_one(AnswerMarkdown).source
             assert state(app).startswith("Supported")
 
-    async def test_leaving_does_not_wait_for_the_answer(
-        self, paced: tuple[QuireApp, PacedEngine]
-    ) -> None:
+    async def test_leaving_does_not_wait_for_the_answer(self, paced: tuple[QuireApp, PacedEngine]) -> None:
         app, engine = paced
         async with app.run_test() as pilot:
-            await pilot.press(*PLUMS, "enter")
+            await submit(pilot, PLUMS)
             await pilot.press("ctrl+q")
             engine.permits.release(1)
         assert not app.is_running
@@ -252,7 +256,8 @@ class TestQuestionBox:
     ) -> None:
         app, engine = paced
         async with app.run_test() as pilot:
-            await pilot.press(*PLUMS, "enter", *"And")
+            await submit(pilot, PLUMS)
+            await pilot.press(*"And")
             engine.permits.release(1000)
             await settle(pilot)
             await pilot.press(*" 1")

@@ -27,7 +27,7 @@ PLUMS = "When are plum trees pruned, and why?"
 
 def marked(shown: str) -> list[str]:
     """The rows that are marked as cited."""
-    return [row for row in shown.splitlines() if "▌" in row]
+    return [row.strip() for row in shown.splitlines() if "▌" in row]
 
 
 async def open_place(app: QuireApp, pilot: Pilot[None], settle: Settle, place: Place) -> None:
@@ -68,9 +68,7 @@ class TestCitation:
         place = Place("Barn/Ledger.md", 101, 101, "Entry 50: the miller delivered 50 sacks of barley.")
         async with garden.run_test(size=(80, 24)) as pilot:
             await open_place(garden, pilot, settle, place)
-            assert marked(screen_text(garden)) == [
-                "101 ▌Entry 50: the miller delivered 50 sacks of barley."
-            ]
+            assert marked(screen_text(garden)) == ["101 ▌Entry 50: the miller delivered 50 sacks of barley."]
             await pilot.press("home")
             await pilot.wait_for_scheduled_animations()
             assert marked(screen_text(garden)) == []
@@ -85,7 +83,7 @@ class TestCitation:
             await open_place(garden, pilot, settle, Place("Barn/Ledger.md", 61, 61))
             await pilot.resize_terminal(30, 24)
             await settle(pilot)
-            assert marked(screen_text(garden))[0].startswith(" 61 ▌Entry 30")
+            assert marked(screen_text(garden))[0].startswith("61 ▌Entry 30")
 
     async def test_moved_quote_is_found_where_it_is_now(
         self, on_vault: Callable[..., QuireApp], tmp_path: Path, ask: Ask, settle: Settle, screen_text: Read

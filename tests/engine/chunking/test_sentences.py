@@ -44,7 +44,10 @@ class TestRules:
         assert sentences(language_tools, gap.join(expected)) == expected
 
     def test_numbered_lines_are_no_ends(self, language_tools: LanguageTools) -> None:
-        assert sentences(language_tools, "1. Mix the clay.\n2. Fire it.") == ["1. Mix the clay.", "2. Fire it."]
+        assert sentences(language_tools, "1. Mix the clay.\n2. Fire it.") == [
+            "1. Mix the clay.",
+            "2. Fire it.",
+        ]
 
     def test_a_wrapped_line_goes_on_and_a_short_one_ends(self, language_tools: LanguageTools) -> None:
         wrapped = "The kiln reaches its highest temperature after about nine\nhours of firing"

@@ -36,7 +36,7 @@ class SourceList(OptionList):
             self.empty()
             shown = 0
         self.border_title = "Citations"
-        self.border_subtitle = "✓ verified"
+        self.border_subtitle = "✓ word for word in the note"
         self.places = tuple(map(cited, citations))
         self._numbers = tuple(citation.n for citation in citations)
         self.add_options(Option(_citation(citation)) for citation in citations[shown:])

@@ -33,6 +33,8 @@ def rows(line: str, width: int) -> list[tuple[int, int]]:
             end = space + 1
         pieces.append((start, end))
         start = end
+        if start == len(line):
+            return pieces
 
 
 def _fitting(text: str, width: int) -> int:
