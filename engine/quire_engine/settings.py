@@ -57,7 +57,7 @@ class RetrievalSettings(_Section):
     """How many passages each retriever brings."""
     fusion: Literal["convex", "rrf"] = "convex"
     """How the two lists are merged: by normalised scores, or by reciprocal rank."""
-    dense_share: float = Field(default=0.7, ge=0, le=1)
+    dense_share: float = Field(default=0.65, ge=0, le=1)
     """The weight of meaning against keywords for a question that the embedding model can read."""
     rrf_k: int = Field(default=60, ge=1)
     """The constant of reciprocal rank fusion."""

@@ -51,7 +51,8 @@ def vault(tmp_path: Path) -> Path:
     folder = tmp_path / "vault"
     for path, text in {
         "Nature/Bees.md": (
-            "---\naliases: [honey makers]\ntags: [insects]\n---\n# Bees\n\nBees live in hives. See [[Glass]].\n"
+            "---\naliases: [honey makers]\ntags: [insects]\n---\n"
+            "# Bees\n\nBees live in hives. See [[Glass]].\n"
         ),
         "Craft/Glass.md": "# Glass\n\nGlass is made of sand.\n\n## Blowing\n\n" + PARAGRAPHS["glass"] + "\n",
         "Craft/Long.md": "# Long\n\n" + "\n\n".join(PARAGRAPHS.values()) + "\n",

@@ -76,6 +76,8 @@ def rank_sentences(
     ranked: list[Candidate] = []
     for row, (hit, start, end) in enumerate(places):
         inside = set(terms(plain(hit.text[start:end]), keep_stop_words=True))
+        header = " ".join(_table_header(hit.text, start))
+        inside.update(terms(plain(header)))
         around = set(terms(" ".join([hit.title, *hit.headings]), keep_stop_words=True))
         covered = sum(
             weight if term in inside else 0.5 * weight if term in around else 0.0
@@ -124,7 +126,7 @@ def evidence_strength(ranked: Sequence[Candidate], trust: float) -> float:
 
 
 def _with_context(hit: Hit, start: int, end: int) -> str:
-    sentence = plain(hit.text[start:end])
+    sentence = plain("\n".join([*_table_header(hit.text, start), hit.text[start:end]]))
     # A short sentence means little without the heading that it stands under.
     return f"{hit.headings[-1]}: {sentence}" if hit.headings else sentence
 
@@ -143,7 +145,7 @@ def _draft(candidate: Candidate) -> DraftSentence:
     hit = candidate.hit
     text, separator = candidate.text, " "
     if text.lstrip().startswith("|"):
-        text, separator = _table_with(hit.text, candidate.start, candidate.end), "\n\n"
+        text, separator = "\n".join([*_table_header(hit.text, candidate.start), text.strip()]), "\n\n"
     elif _LIST_ITEM.match(text):
         text, separator = text.strip(), "\n"
     elif "\n" not in text or not text.lstrip().startswith(("```", "~~~", "$$")):
@@ -155,13 +157,13 @@ def _draft(candidate: Candidate) -> DraftSentence:
     return DraftSentence(text, (evidence,), separator)
 
 
-def _table_with(text: str, start: int, end: int) -> str:
-    """The row text[start:end] under its table's header."""
-    lines = text[:start].splitlines()
-    header: list[str] = []
-    for line in reversed(lines):
+def _table_header(text: str, start: int) -> list[str]:
+    """The header and the rule of the table whose row begins at ``start``; empty when there is none."""
+    if not text.startswith("|", start):
+        return []
+    lines: list[str] = []
+    for line in reversed(text[:start].splitlines()):
         if not line.lstrip().startswith("|"):
             break
-        header.insert(0, line.strip())
-    row = text[start:end].strip()
-    return "\n".join([*header[:2], row]) if len(header) >= 2 else row
+        lines.insert(0, line.strip())
+    return lines[:2] if len(lines) >= 2 else []

@@ -27,6 +27,8 @@ _HEADING_CHARACTERS = 160
 """A longer heading path is cut, or passages under it would all look alike to the model."""
 _OVERLAP_SHARE = 4
 """A sentence longer than one part in four of the budget is not repeated."""
+_CHARACTERS_PER_TOKEN = 8
+"""No fewer tokens are counted: a script that the model cannot read at all is one unknown token a word."""
 _CUT_COST = 0.3
 """What any cut costs, on the scale of cohesion (0 to 1); keeps passages from falling to pieces."""
 _INSIDE_BLOCK_COST = 0.5
@@ -121,7 +123,7 @@ class Chunker:
 
     def _fit(self, text: str, units: list[_Unit], limit: int) -> list[_Unit]:
         """Count the units' tokens, and split those that alone exceed ``limit``."""
-        counts = self._counter.count_tokens([_with_comments(text[u.start : u.end]) for u in units])
+        counts = self._count([_with_comments(text[u.start : u.end]) for u in units])
         fitted: list[_Unit] = []
         fragment = False
         for unit, count in zip(units, counts, strict=True):
@@ -143,6 +145,10 @@ class Chunker:
             fitted.extend(pieces)
         return fitted
 
+    def _count(self, texts: Sequence[str]) -> list[int]:
+        counts = self._counter.count_tokens(texts)
+        return [max(n, len(t) // _CHARACTERS_PER_TOKEN) for n, t in zip(counts, texts, strict=True)]
+
     def _split(
         self, text: str, start: int, end: int, limit: int, parts: list[tuple[int, int]] | None = None
     ) -> Iterator[tuple[int, int, int]]:
@@ -151,7 +157,7 @@ class Chunker:
             parts = [(start + s, start + e) for s, e in _line_spans(text[start:end])]
         if len(parts) < 2:
             parts = _fixed_spans(text, start, end, max(1, min(limit, (end - start + 1) // 2)))
-        counts = self._counter.count_tokens([_with_comments(text[s:e]) for s, e in parts])
+        counts = self._count([_with_comments(text[s:e]) for s, e in parts])
         first = last = start
         total = 0
         for (s, e), count in zip(parts, counts, strict=True):

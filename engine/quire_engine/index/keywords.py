@@ -26,6 +26,7 @@ FIELD_WEIGHTS: Mapping[str, float] = {
 }
 """How much one occurrence in a field counts against one in the body."""
 _PROSE = frozenset({"body", "properties"})
+_LEAST_PASSAGES = 1000
 _SEQUENCE_KEY = "sequence"
 _FORMAT = 1
 """Raised when what is indexed for the same chunk changes; an index of another format is built anew."""
@@ -136,12 +137,19 @@ class WhooshKeywords:
             return [(int(ids[number]), float(score)) for score, number in results.top_n]
 
     def rarity(self, words: Sequence[str]) -> dict[str, float]:
-        """Inverse document frequency of each term, as BM25 weighs it."""
+        """Inverse document frequency of each term, as BM25 weighs it.
+
+        A small vault is taken for one of a thousand passages: in a handful, one occurrence more or less
+        would halve a word's weight.
+        """
         with _translated("reading the keyword index"), self._lock:
             if not self._ready():
                 return dict.fromkeys(words, 0.0)
-            searcher = self._fresh_searcher()
-            return {word: float(searcher.idf("words", word)) for word in words}
+            from quire_engine.index.whoosh_bm25 import inverse_document_frequency
+
+            reader = self._fresh_searcher().reader()
+            total = max(_LEAST_PASSAGES, reader.doc_count_all())
+            return {w: inverse_document_frequency(total, reader.doc_frequency("words", w)) for w in words}
 
     def count(self) -> int:
         """Chunks in the index."""

@@ -38,14 +38,18 @@ class WeightedTerms(FieldType):  # type: ignore[misc]
             yield term.encode("utf-8", "replace"), frequency, weight, pack_uint(frequency)
 
 
-class BM25(BM25F):  # type: ignore[misc]
-    """BM25 with the inverse document frequency of Robertson and Spärck Jones, kept positive.
+def inverse_document_frequency(total: int, having: int) -> float:
+    """The weight of a term that ``having`` of ``total`` documents hold (Robertson, Spärck Jones), above 0.
 
-    Whoosh's own, log(N / (n + 1)) + 1, is much flatter; on the CACM collection nDCG@10 is 0.47 with it and
-    0.50 with this one.
+    Whoosh's own, log(total / (having + 1)) + 1, is much flatter; on the CACM collection nDCG@10 is 0.47 with
+    it and 0.50 with this one.
     """
+    return log(1 + (total - having + 0.5) / (having + 0.5))
+
+
+class BM25(BM25F):  # type: ignore[misc]
+    """BM25 with the usual inverse document frequency."""
 
     def idf(self, searcher: Any, fieldname: str, text: str | bytes) -> float:
         parent = searcher.get_parent()
-        total, having = parent.doc_count_all(), parent.doc_frequency(fieldname, text)
-        return log(1 + (total - having + 0.5) / (having + 0.5))
+        return inverse_document_frequency(parent.doc_count_all(), parent.doc_frequency(fieldname, text))

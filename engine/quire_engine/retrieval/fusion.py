@@ -23,6 +23,10 @@ Fused = list[tuple[int, float, ScoreTrace]]
 """(chunk id, score, trace), best first; the score is the sum of the trace's contributions."""
 
 
+_NEAR = 0.8
+"""The cosine of a passage that says what the question says."""
+
+
 def reciprocal_rank_fusion(rankings: Sequence[Ranking], k: int = 60) -> Fused:
     """Each list adds weight / (k + rank).
 
@@ -44,14 +48,15 @@ def convex_combination(
 ) -> Fused:
     """Adds weight x cosine and (1 - weight) x BM25, each brought to 0..1 over this question's candidates.
 
-    Cosines are scaled from the lowest to the highest candidate, BM25 from 0 to the highest. ``cosines``
-    holds those of keyword candidates that the dense list lacks; a dense candidate that the keyword list
-    lacks counts 0 there. Bruch, Gai, Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, TOIS 2023.
+    BM25 is scaled from 0 to the highest candidate. Cosines are scaled from the lowest candidate to
+    `_NEAR` (or the highest, where that is more): when nothing is near, the nearest is no match, and an
+    exact word must not lose against it. ``cosines`` holds those of keyword candidates that the dense list
+    lacks; a dense candidate that the keyword list lacks counts 0 there. Bruch, Gai, Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, TOIS 2023.
     """
     near = {**cosines, **dict(dense.items)}
     words = dict(keyword.items)
     lowest, highest = min(near.values(), default=0.0), max(near.values(), default=0.0)
-    spread = (highest - lowest) or 1.0
+    spread = max(highest, _NEAR) - lowest or 1.0
     most = max(words.values(), default=0.0) or 1.0
     signals: dict[int, list[Signal]] = {}
     ranks = {item: rank for rank, (item, _) in enumerate(dense.items, start=1)}

@@ -140,7 +140,8 @@ class TestAnyNote:
             shared = before.span.end - after.span.start
             if shared > 0:
                 assert before.headings == after.headings
-                assert after.sentences[:1] in ((), ((0, shared),))
+                hidden = any(c.start < before.span.end and after.span.start < c.end for c in parsed.comments)
+                assert hidden or after.sentences[0] == (0, shared)
 
         # identity
         assert len({chunk.id for chunk in chunks}) == len(chunks)
@@ -151,7 +152,7 @@ class TestAnyNote:
         "text",
         [
             "", " \n\t\n", "# Only a heading", "---\na: b\n---\n", "%%\nonly a comment\n%%", "^id", "```", "- ",
-            "\x00\x01", "\ufeff", "|" * 5000, "x" * 20_000, "京" * 5000, "ก" * 5000, "👍" * 3000, "- " * 3000,
+            "a\x00\x1b[31m", "\ufeff", "|" * 5000, "x" * 20_000, "京" * 5000, "ก" * 5000, "👍" * 3000, "- " * 3000,
             "> " * 3000, "a\n" * 5000, "#" * 5000, "[[" * 5000, "%%" * 5001, "```\n" + "x" * 20_000, "\u2028" * 500,
         ],
         ids=lambda text: repr(text[:6]),
@@ -257,21 +258,21 @@ class TestProperties:
 
 
 class TestCuts:
-    def test_a_section_is_cut_where_its_subject_changes(self, small: Chunker) -> None:
-        chunks = small.chunk(note(GARDEN + ORBITS))
-        assert len(chunks) > 2
-        for chunk in chunks:
-            about_roses = "rose" in chunk.text.lower()
-            about_orbits = "satellite" in chunk.text.lower() or "orbit" in chunk.text.lower()
-            repeated = chunk.text.startswith(GARDEN.split(". ")[-2][:20])
-            assert not (about_roses and about_orbits) or repeated
-
-    def test_the_cut_follows_the_subject_not_the_length(
+    def test_a_section_is_cut_where_its_subject_changes(
         self, embedder: SentenceEmbedder, language_tools: LanguageTools
     ) -> None:
-        chunker = Chunker(embedder, language_tools, 160)
-        short_first = [chunk.text for chunk in chunker.chunk(note(GARDEN[:86] + "\n\n" + ORBITS + ORBITS))]
-        assert short_first[0].strip() == GARDEN[:86].strip()
+        first, second = Chunker(embedder, language_tools, 96).chunk(note(GARDEN + ORBITS))
+        assert first.text == GARDEN.strip()
+        repeated = second.sentences[0]
+        assert second.text[slice(*repeated)] == "Mulch keeps the soil around the roses moist."
+        assert second.text[repeated[1] :].strip() == ORBITS.strip()
+
+    def test_the_subject_counts_more_than_even_passages(
+        self, embedder: SentenceEmbedder, language_tools: LanguageTools
+    ) -> None:
+        start = ". ".join(GARDEN.split(". ")[:3]) + "."
+        chunks = Chunker(embedder, language_tools, 144).chunk(note(f"{start}\n\n{ORBITS}\n\n{ORBITS}"))
+        assert [chunk.text for chunk in chunks][0] == start
 
     def test_the_overlap_is_one_sentence_of_the_same_section(self, small: Chunker) -> None:
         parsed = note(f"# One\n\n{GARDEN}\n\n# Two\n\n{ORBITS}")
@@ -297,8 +298,8 @@ class TestCuts:
 
     def test_thai_is_cut_at_its_spaces(self, small: Chunker) -> None:
         clause = "สวนกุหลาบต้องการการดูแลอย่างสม่ำเสมอตลอดทั้งปีเพื่อให้ดอกไม้บานสวยงาม"
-        chunks = small.chunk(note(" ".join([clause] * 6)))
-        assert len(chunks) > 1
+        chunks = small.chunk(note(" ".join([clause] * 30)))
+        assert max(len(chunk.text) for chunk in chunks) < 600
         assert all(chunk.text.startswith("สวน") for chunk in chunks)
 
     def test_a_statistical_pipeline_decides_where_it_is_configured(
@@ -351,16 +352,15 @@ class TestIdentity:
 
 class TestEmbedText:
     def test_is_the_heading_path_and_the_plain_words(self) -> None:
-        assert embed_text(("Garden", "Roses"), "Prune **hard**, see [[Tools|saw]].") == (
-            "Garden > Roses\nPrune hard, see saw."
-        )
+        text = embed_text(("Garden", "Roses"), "Prune **hard**, see [[Tools|saw]].")
+        assert text == heading_context(("Garden", "Roses")) + "Prune hard, see saw."
+        assert "Garden > Roses" in text
         assert embed_text((), "Prune.") == "Prune."
 
     def test_an_endless_heading_leaves_the_passage_its_room(
         self, chunker: Chunker, embedder: SentenceEmbedder
     ) -> None:
         headings = ("An outer heading", "words of a heading that never ends " * 40)
-        assert heading_context(headings).endswith("never ends ")
         first, second = embed_text(headings, GARDEN), embed_text(headings, ORBITS)
         assert max(embedder.count_tokens([first, second])) + 2 <= embedder.max_tokens
         chunks = chunker.chunk(note(f"# {headings[1]}\n\n{GARDEN * 3}\n\n{ORBITS * 3}"))
