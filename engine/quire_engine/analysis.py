@@ -27,10 +27,11 @@ _LONGEST = 48
 """Longer words are cut: nobody types them, and hostile notes are full of them."""
 
 STOP_WORDS = frozenset(
-    "a about all also am an and any are as at be been but by can could did do does doing for from had has "
-    "have having he her here him his how i if in into is it its just many me more most much my no nor not "
-    "of on or our out own she should so some such than that the their them then there these they this "
-    "those to too us very was we were what when where which while who whom why will with would you your".split()
+    "a about all also am an and any are as at be been but by can could did do does doing for from had "
+    "has have having he her here him his how i if in into is it its just many me more most much my no "
+    "nor not of on or our out own she should so some such than that the their them then there these "
+    "they this those to too us very was we were what when where which while who whom why will with "
+    "would you your".split()
 )
 
 

@@ -132,7 +132,7 @@ def _with_context(hit: Hit, start: int, end: int) -> str:
 
 
 def _says_something(sentence: str) -> bool:
-    return sum(c.isalnum() for c in sentence) >= 8 and not _TABLE_RULE.match(sentence)
+    return sum(c.isalnum() for c in sentence) >= 4 and not _TABLE_RULE.match(sentence)
 
 
 def _same(one: Candidate, other: Candidate) -> bool:

@@ -51,7 +51,9 @@ def convex_combination(
     BM25 is scaled from 0 to the highest candidate. Cosines are scaled from the lowest candidate to
     `_NEAR` (or the highest, where that is more): when nothing is near, the nearest is no match, and an
     exact word must not lose against it. ``cosines`` holds those of keyword candidates that the dense list
-    lacks; a dense candidate that the keyword list lacks counts 0 there. Bruch, Gai, Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, TOIS 2023.
+    lacks; a dense candidate that the keyword list lacks counts 0 there.
+
+    Bruch, Gai, Ingber: An Analysis of Fusion Functions for Hybrid Retrieval, TOIS 2023.
     """
     near = {**cosines, **dict(dense.items)}
     words = dict(keyword.items)
