@@ -20,7 +20,7 @@ from quire_engine.interfaces import Embedder, KeywordWriter, ProgressCallback
 from quire_engine.progress import Meter
 from quire_engine.records import FoundFile, SkippedNote, SyncReport
 from quire_engine.settings import Settings
-from quire_engine.vault.links import LinkIndex
+from quire_engine.vault.links import LinkIndex, is_attachment
 from quire_engine.vault.parser import parse
 from quire_engine.vault.scanner import read_file, scan
 
@@ -156,6 +156,8 @@ class Indexer:
                         self._writer.touch_note(file.path, stat)
                         self._report = replace(self._report, unchanged=self._report.unchanged + 1)
                         continue
+                    links = tuple(link for link in note.links if not is_attachment(link.target))
+                    note = replace(note, links=links)
                     chunks = chunker.chunk(note)
                     reused = self._writer.put_note(note, chunks, topic_of[file.path])
                     self._count(note.content_hash, before is None, len(chunks), reused)

@@ -41,7 +41,13 @@ class OpenVINORuntime:
         """Convert the model unless that was done before, and compile it. Raises `ModelError`."""
         ov = _openvino()
         self._local = threading.local()  # a request serves one thread at a time
-        cache = locations.private_dir(locations.cache_dir() / "openvino")
+        cache = locations.cache_dir() / "openvino"
+        try:
+            locations.private_dir(cache)
+        except OSError as error:
+            raise ModelError(
+                f"cannot create the cache folder {cache}: {error.strerror}; set QUIRE_CACHE_DIR to another"
+            ) from error
         model = cache / f"{digest[:16]}-{_CONVERSION}-{ov.__version__.split('-')[0]}.xml"
         if not model.exists():
             _convert(folder, model)
