@@ -24,6 +24,7 @@ from quire_engine.records import (
     AnswerFinished,
     AnswerStatus,
     AnswerText,
+    Hit,
     HitsFound,
     SearchResult,
     Wave,
@@ -34,6 +35,8 @@ from quire_engine.settings import AnswerSettings
 ABSTENTION = "I found no evidence for this in your notes."
 _MODEL_PASSAGES = 5
 """A small model reads some 100 to 250 tokens a second on two cores; more passages are minutes."""
+_UNQUOTABLE = ".canvas"
+"""A canvas keeps its text as JSON: what is read there does not stand, verbatim, on a line of the file."""
 _ENOUGH = 0.5
 """Evidence below this strength is no evidence."""
 
@@ -75,13 +78,14 @@ class Answerer:
         begun = time.perf_counter()
         yield HitsFound(result)
         embedder = self._embedder()
-        ranked = rank_sentences(question, result.hits, embedder, self._rarity)
+        hits = [hit for hit in result.hits if not hit.path.lower().endswith(_UNQUOTABLE)]
+        ranked = rank_sentences(question, hits, embedder, self._rarity)
         strength = evidence_strength(ranked, reading_trust(embedder.readability(question)))
         draft = _Draft(CitationLedger(self._read))
         name = model.name if model is not None else NAME
         if strength >= _ENOUGH:
             if model is not None:
-                yield from self._generated(draft, question, result, model)
+                yield from self._generated(draft, question, hits, model)
             if model is None or (draft.dropped and not draft.shown):
                 name = NAME
                 yield from self._extracted(draft, ranked, strength)
@@ -125,9 +129,9 @@ class Answerer:
             draft.dropped = 0
 
     def _generated(
-        self, draft: _Draft, question: str, result: SearchResult, model: LanguageModel
+        self, draft: _Draft, question: str, hits: Sequence[Hit], model: LanguageModel
     ) -> Iterator[AnswerEvent]:
-        for event in generate(model, question, result.hits[:_MODEL_PASSAGES], self._settings):
+        for event in generate(model, question, hits[:_MODEL_PASSAGES], self._settings):
             if isinstance(event, WaveLoaded):
                 yield from _wave(draft, event.wave)
             else:

@@ -24,6 +24,7 @@ _REPEATED = 0.9
 """Cosine from which two sentences say the same."""
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
 _QUOTE_PREFIX = re.compile(r"^[ \t]*(?:>[ \t]?)+(?:\[![\w-]+\][+-]?[ \t]*)?", re.MULTILINE)
+_EMBED = re.compile(r"\s*(?:[-*+]\s+)?!\[\[[^\[\]]*\]\]\s*")
 _TABLE_RULE = re.compile(r"^[ \t|:-]+$")
 
 
@@ -132,7 +133,9 @@ def _with_context(hit: Hit, start: int, end: int) -> str:
 
 
 def _says_something(sentence: str) -> bool:
-    return sum(c.isalnum() for c in sentence) >= 4 and not _TABLE_RULE.match(sentence)
+    if _EMBED.fullmatch(sentence) or _TABLE_RULE.match(sentence):
+        return False
+    return sum(c.isalnum() for c in sentence) >= 4
 
 
 def _same(one: Candidate, other: Candidate) -> bool:
