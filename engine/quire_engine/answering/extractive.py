@@ -24,6 +24,9 @@ _REPEATED = 0.9
 """Cosine from which two sentences say the same."""
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
 _QUOTE_PREFIX = re.compile(r"^[ \t]*(?:>[ \t]?)+(?:\[![\w-]+\][+-]?[ \t]*)?", re.MULTILINE)
+_QUESTION = re.compile(r"[?？؟][\s*_)\]\"'”’»]*$")
+_QUESTION_PENALTY = 0.2
+"""A question in the notes resembles the one that is asked, and answers nothing."""
 _EMBED = re.compile(r"\s*(?:[-*+]\s+)?!\[\[[^\[\]]*\]\]\s*")
 _TABLE_RULE = re.compile(r"^[ \t|:-]+$")
 
@@ -88,6 +91,8 @@ def rank_sentences(
         cosine = float(cosines[row])
         prior = hit.score / best_score
         score = 0.4 * trust * cosine + 0.3 * coverage + 0.3 * prior
+        if _QUESTION.search(hit.text[start:end]):
+            score -= _QUESTION_PENALTY
         ranked.append(Candidate(hit, start, end, cosine, coverage, score, vectors[row + 1]))
     ranked.sort(key=lambda c: -c.score)
     return ranked

@@ -22,20 +22,30 @@ def translated(what: str) -> Iterator[None]:
     """Turn APSW's errors into `StoreError`: one line that says ``what`` failed and what to do."""
     try:
         yield
-    except apsw.FullError as error:
-        raise StoreError(f"{what}: the disk is full; free some space and run the command again") from error
-    except apsw.ReadOnlyError as error:
-        raise StoreError(f"{what}: the index is read-only; check the folder's permissions") from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise StoreError(f"{what}: the index is damaged; run `quire index --rebuild`") from error
-    except apsw.CantOpenError as error:
-        raise StoreError(f"{what}: the index cannot be opened; check the folder's permissions") from error
-    except apsw.IOError as error:
-        raise StoreError(f"{what}: reading or writing the disk failed ({error})") from error
-    except (apsw.BusyError, apsw.LockedError) as error:
-        raise StoreError(f"{what}: another process keeps the index locked") from error
     except apsw.Error as error:
-        raise StoreError(f"{what}: {error}") from error
+        cause: apsw.Error = error
+        # SQLite undoes a transaction by itself when the disk is full; that the rollback then fails says nothing.
+        while isinstance(cause.__context__, apsw.Error):
+            cause = cause.__context__
+        raise StoreError(f"{what}: {_explained(cause)}") from cause
+
+
+def _explained(error: apsw.Error) -> str:
+    match error:
+        case apsw.FullError():
+            return "the disk is full; free some space and run the command again"
+        case apsw.ReadOnlyError():
+            return "the index is read-only; check the folder's permissions"
+        case apsw.CorruptError() | apsw.NotADBError():
+            return "the index is damaged; run `quire index --rebuild`"
+        case apsw.CantOpenError():
+            return "the index cannot be opened; check the folder's permissions"
+        case apsw.IOError():
+            return f"reading or writing the disk failed ({error})"
+        case apsw.BusyError() | apsw.LockedError():
+            return "another process keeps the index locked"
+        case _:
+            return str(error)
 
 
 def connect(folder: Path, *, writable: bool) -> apsw.Connection:

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from quire_engine.errors import StoreError
+from quire_engine.index.reader import IndexReader
+from quire_engine.index.store import note_id
+from quire_engine.records import Entity, Filters, Hit, SkippedNote, TopicStatus
+
+from .conftest import Index, vector
+
+NOTES = {
+    "Garden/Roses.md": "---\nstatus: Done\ntags: [plants/roses, Garden]\nauthors: [Ada, '[[People/Grace|G]]']\n"
+    "rating: 5\nopen: true\nempty:\n---\n# Roses\n\nPrune in March. See [[Compost]] there. ^prune\n",
+    "Garden/Compost.md": "---\ntags: [plants]\nstatus: open\n---\nTurn the heap.\n",
+    "Garden_2/Tools.md": "---\ntags: [plantsman]\n---\nA saw.\n",
+    "Garden%/Odd.md": "Odd words.\n",
+    "Émile/Café.md": "---\ntags: [Café/Crème]\nville: Genève\n---\nUn café.\n",
+    "root.md": "At the root, see [[Roses]] and [[Nowhere]].\n",
+}
+
+
+@pytest.fixture
+def reader(index: Index) -> Iterator[IndexReader]:
+    """A reader of an index with notes modified at 100, 200 … seconds, in the order above."""
+    for number, (path, text) in enumerate(NOTES.items(), start=1):
+        index.put(path, text, topic=path.split("/")[0], modified=100.0 * number)
+    index.embed()
+    with index.writer.transaction():
+        targets = {"Compost": "Garden/Compost.md", "Roses": "Garden/Roses.md"}
+        index.writer.resolve_links(
+            (note, position, note_id(targets[target]))
+            for note, position, _, target, _ in index.writer.links()
+            if target in targets
+        )
+        index.writer.count_topics()
+        index.writer.next_generation()
+    opened = IndexReader(index.folder)
+    yield opened
+    opened.close()
+
+
+def passing(reader: IndexReader, filters: Filters) -> set[str]:
+    found = reader.chunk_ids(filters)
+    assert found is not None
+    return {hit.path for hit in reader.hits(found).values()}
+
+
+def hit_in(reader: IndexReader, path: str) -> Hit:
+    ids = reader.chunk_ids(Filters(folders=(path.rpartition("/")[0],)))
+    return next(hit for hit in reader.hits(ids or []).values() if hit.path == path and hit.kind == "text")
+
+
+class TestFilters:
+    def test_none_means_everything(self, reader: IndexReader) -> None:
+        assert reader.chunk_ids(Filters()) is None
+
+    @pytest.mark.parametrize(
+        ("folders", "paths"),
+        [
+            (("Garden",), {"Garden/Roses.md", "Garden/Compost.md"}),
+            (("/Garden/",), {"Garden/Roses.md", "Garden/Compost.md"}),
+            (("Garden%",), {"Garden%/Odd.md"}),
+            (("Garden_2", "Émile"), {"Garden_2/Tools.md", "Émile/Café.md"}),
+            (("Gard",), set()),
+            (("' OR 1=1 --",), set()),
+            (("",), set(NOTES)),
+            ((".", "Garden"), set(NOTES)),
+        ],
+    )
+    def test_folders(self, reader: IndexReader, folders: tuple[str, ...], paths: set[str]) -> None:
+        assert passing(reader, Filters(folders=folders)) == paths
+
+    @pytest.mark.parametrize(
+        ("tags", "paths"),
+        [
+            (("plants",), {"Garden/Roses.md", "Garden/Compost.md"}),
+            (("#PLANTS/Roses",), {"Garden/Roses.md"}),
+            (("plants", "garden"), {"Garden/Roses.md"}),
+            (("cafe/creme",), {"Émile/Café.md"}),
+            (("cafe",), {"Émile/Café.md"}),
+            (("plant",), set()),
+            (("%",), set()),
+        ],
+    )
+    def test_tags_pass_for_their_parents_and_must_all_be_there(
+        self, reader: IndexReader, tags: tuple[str, ...], paths: set[str]
+    ) -> None:
+        assert passing(reader, Filters(tags=tags)) == paths
+
+    def test_dates_are_from_inclusive_to_exclusive(self, reader: IndexReader) -> None:
+        assert passing(reader, Filters(since=200.0, before=400.0)) == {
+            "Garden/Compost.md",
+            "Garden_2/Tools.md",
+        }
+        assert passing(reader, Filters(since=600.1)) == set()
+
+    def test_the_beginning_of_time_is_a_date(self, reader: IndexReader) -> None:
+        assert passing(reader, Filters(before=0.0)) == set()
+        assert passing(reader, Filters(since=0.0)) == set(NOTES)
+
+    @pytest.mark.parametrize(
+        ("where", "paths"),
+        [
+            (("status", "done"), {"Garden/Roses.md"}),
+            (("STATUS", " Open "), {"Garden/Compost.md"}),
+            (("authors", "ada"), {"Garden/Roses.md"}),
+            (("authors", "g"), {"Garden/Roses.md"}),
+            (("authors", "people/grace"), {"Garden/Roses.md"}),
+            (("authors", "[[People/Grace|G]]"), {"Garden/Roses.md"}),
+            (("rating", "5"), {"Garden/Roses.md"}),
+            (("open", "true"), {"Garden/Roses.md"}),
+            (("empty", ""), {"Garden/Roses.md"}),
+            (("ville", "geneve"), {"Émile/Café.md"}),
+            (("status", "don"), set()),
+            (("nothing", "x"), set()),
+            (("status", "%"), set()),
+        ],
+    )
+    def test_properties_are_compared_as_text(
+        self, reader: IndexReader, where: tuple[str, str], paths: set[str]
+    ) -> None:
+        assert passing(reader, Filters(where=(where,))) == paths
+
+    def test_all_conditions_must_hold(self, reader: IndexReader) -> None:
+        filters = Filters(folders=("Garden",), tags=("plants",), since=150.0, where=(("status", "open"),))
+        assert passing(reader, filters) == {"Garden/Compost.md"}
+
+
+class TestHits:
+    def test_say_where_and_what(self, reader: IndexReader) -> None:
+        hit = hit_in(reader, "Garden/Roses.md")
+        assert (hit.title, hit.headings, hit.topic, hit.kind) == ("Roses", ("Roses",), "Garden", "text")
+        assert hit.text == "Prune in March. See [[Compost]] there."
+        assert (hit.start_line, hit.end_line) == (11, 11)
+        assert [hit.text[start:end] for start, end in hit.sentences] == [
+            "Prune in March.",
+            "See [[Compost]] there.",
+        ]
+
+    def test_that_are_gone_are_left_out(self, reader: IndexReader) -> None:
+        hit = hit_in(reader, "Garden/Roses.md")
+        assert set(reader.hits([hit.chunk_id, 42])) == {hit.chunk_id}
+        assert reader.hits([]) == {}
+
+    def test_links_and_names_of_a_passage(self, reader: IndexReader, index: Index) -> None:
+        hit = hit_in(reader, "Garden/Roses.md")
+        with index.writer.transaction():
+            index.writer.put_entities(hit.chunk_id, [Entity("Compost", "NOTE")])
+        assert reader.links([hit.chunk_id]) == {hit.chunk_id: ("Garden/Compost.md",)}
+        assert reader.entities([hit.chunk_id]) == {hit.chunk_id: (Entity("Compost", "NOTE"),)}
+
+    def test_vectors_are_those_that_were_written(self, reader: IndexReader, index: Index) -> None:
+        hit = hit_in(reader, "Garden/Roses.md")
+        ((digest,),) = index.db.execute("SELECT embed_hash FROM chunks WHERE id = ?", (hit.chunk_id,)).fetchall()
+        (found,) = reader.vectors([hit.chunk_id, 42]).values()
+        assert found == pytest.approx(vector(digest), abs=1e-3)
+        assert reader.nearest(vector(digest), 1)[0][0] == hit.chunk_id
+
+
+class TestNavigation:
+    def test_links_lead_both_ways(self, reader: IndexReader) -> None:
+        assert reader.linked("Garden/Roses.md", "Compost") == "Garden/Compost.md"
+        assert reader.linked("root.md", "Nowhere") is None
+        assert reader.backlinks("Garden/Roses.md") == ["root.md"]
+        assert reader.unresolved_links() == 1 + ("People/Grace" in NOTES["Garden/Roses.md"])
+
+    def test_blocks_have_their_lines(self, reader: IndexReader) -> None:
+        assert reader.blocks("Garden/Roses.md") == [("prune", 11, 11)]
+        assert reader.blocks("gone.md") == []
+
+
+class TestStatus:
+    def test_counts(self, reader: IndexReader, index: Index) -> None:
+        assert reader.generation == 1
+        assert reader.count("notes") == len(NOTES)
+        assert reader.count("no_such_table") == 0
+        assert TopicStatus("Garden", 2, 4) in reader.topics()
+        vectors = reader.vector_count()
+        index.put("new.md", "New words.")
+        assert reader.vector_count() == vectors
+        assert reader.count("embedding_queue") == 1
+
+    def test_lists_what_was_wrong(self, reader: IndexReader, index: Index) -> None:
+        index.put("bad.md", "---\na: [\n---\nBody.\n")
+        with index.writer.transaction():
+            index.writer.set_skipped([SkippedNote("z.md", "binary"), SkippedNote("y.md", "large")])
+        assert [skipped.path for skipped in reader.skipped()] == ["y.md", "z.md"]
+        (warning,) = reader.warnings()
+        assert warning.path == "bad.md"
+        assert warning.reason
+
+
+class TestReading:
+    def test_sees_what_was_committed_and_nothing_else(self, reader: IndexReader, index: Index) -> None:
+        before = reader.count("notes")
+        note, chunks = index.parsed("new.md", "New words.")
+        with index.writer.transaction():
+            index.writer.put_note(note, chunks, "t")
+            assert reader.count("notes") == before
+        assert reader.count("notes") == before + 1
+
+    def test_every_thread_has_a_connection(self, reader: IndexReader) -> None:
+        found: list[int] = []
+        threads = [threading.Thread(target=lambda: found.append(reader.count("notes"))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [len(NOTES)] * 4
+
+    def test_changes_are_refused(self, reader: IndexReader) -> None:
+        with pytest.raises(apsw.ReadOnlyError):
+            reader._connection().execute("DELETE FROM notes")
+
+    def test_after_closing_there_is_one_clear_error(self, reader: IndexReader) -> None:
+        reader.close()
+        with pytest.raises(StoreError, match="reading the index"):
+            reader.count("notes")
+
+    def test_what_is_not_there_cannot_be_read(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match="cannot be opened"):
+            IndexReader(tmp_path / "gone")
