@@ -22,6 +22,11 @@ _UNSPACED = re.compile(
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f]+"
 )
 _STRIP = re.compile(f"[{_MARKS}\u0640'’]")
+_APOSTROPHE = re.compile(
+    # an article or preposition that leans on its word (l'école, dell'arte), a possessive, or any other
+    r"^(?:[cdjlmnst]|(?:jus|lors|puis|quoi)?qu|d?all|dell|nell|sull|un)['’](?=\w\w)|['’]s$|['’]",
+    re.IGNORECASE,
+)
 _ARABIC = str.maketrans("أإآٱىةؤئکی", "اااايهويكي")
 _LONGEST = 48
 """Longer words are cut: nobody types them, and hostile notes are full of them."""
@@ -61,10 +66,10 @@ def terms(text: str, *, keep_stop_words: bool = False) -> list[str]:
     found: list[str] = []
     for match in _WORD.finditer(text):
         word = match.group()
+        if "'" in word or "’" in word:
+            word = _APOSTROPHE.sub("", word)
         if word.isascii():
             word = word.lower()
-            if "'" in word:
-                word = word.removesuffix("'s").replace("'", "")
             if keep_stop_words or word not in STOP_WORDS:
                 found.append(_stem(word[:_LONGEST]))
             continue
@@ -80,9 +85,6 @@ def terms(text: str, *, keep_stop_words: bool = False) -> list[str]:
 
 
 def _append_word(found: list[str], word: str, keep_stop_words: bool) -> None:
-    if word.endswith(("'s", "’s")):
-        word = word[:-2]
-    word = word.replace("'", "").replace("’", "")
     if word and (keep_stop_words or word not in STOP_WORDS):
         found.append(_stem(word[:_LONGEST]) if word.isascii() else word[:_LONGEST])
 

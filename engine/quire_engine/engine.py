@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +38,7 @@ from quire_engine.vault.scanner import read_file
 
 if TYPE_CHECKING:
     from quire_engine.chunking.sentences import LanguageTools
+    from quire_engine.indexing import Indexer
     from quire_engine.inference.llama import LlamaModel
 
 _CREATE_WAIT = 10.0
@@ -129,26 +130,31 @@ class Engine:
         ``wait`` is how many seconds to wait for another process that is writing; after that
         `IndexLockedError` is raised. With ``embed=False`` vectors are left for a later call.
         """
-        from quire_engine.indexing import Indexer
+        with self._indexer(wait) as indexer:
+            return indexer.sync(progress, embed=embed)
 
-        with self._writing, write_lock(self._folder, wait), self._writer() as writer:
-            keywords = WhooshKeywords(self._folder, writable=True)
-            try:
-                indexer = Indexer(
-                    self._vault, self._settings, writer, keywords, self._open_embedder(), self._tools
-                )
-                return indexer.sync(progress, embed=embed)
-            finally:
-                keywords.close()
+    def forget(self, place: str, *, wait: float = 0.0) -> int:
+        """Take a note, a folder or a topic out of the index, its vectors included; returns how many notes.
+
+        What is still in the vault and not ignored comes back with the next sync.
+        """
+        with self._indexer(wait) as indexer:
+            return indexer.forget(place.strip("/"))
 
     @contextmanager
-    def _writer(self) -> Iterator[IndexWriter]:
+    def _indexer(self, wait: float) -> Iterator[Indexer]:
+        from quire_engine.indexing import Indexer
+
         embedder = self._open_embedder()
-        connection = connect(self._folder, writable=True)
-        try:
-            yield IndexWriter(connection, embedder.fingerprint, embedder.dimensions)
-        finally:
-            connection.close()
+        with ExitStack() as stack:
+            stack.enter_context(self._writing)
+            stack.enter_context(write_lock(self._folder, wait))
+            connection = connect(self._folder, writable=True)
+            stack.callback(connection.close)
+            writer = IndexWriter(connection, embedder.fingerprint, embedder.dimensions)
+            keywords = WhooshKeywords(self._folder, writable=True)
+            stack.callback(keywords.close)
+            yield Indexer(self._vault, self._settings, writer, keywords, embedder, self._tools)
 
     def watch(
         self,

@@ -80,14 +80,7 @@ class Indexer:
             self._writer.set_meta("recipe", self._recipe)
             self._writer.set_meta("last_sync", begun_at)
         self._catch_up_keywords(meter)
-        if self._writer.meta("unfinished"):
-            self._rearrange_topics()
-            self._resolve_links()
-            self._find_entities()
-            with self._writer.transaction():
-                self._writer.count_topics()
-                self._writer.set_meta("unfinished", 0)
-                self._writer.next_generation()
+        self._finish()
         if embed:
             self._embed(meter)
         return replace(
@@ -97,6 +90,30 @@ class Indexer:
             seconds=time.monotonic() - begun,
             generation=int(self._writer.meta("generation") or 0),
         )
+
+    def forget(self, place: str) -> int:
+        """Take a note, folder or topic out of the index, vectors included; returns how many notes.
+
+        What is still in the vault and not ignored comes back with the next sync.
+        """
+        with self._writer.transaction():
+            removed = self._writer.remove_notes(self._writer.notes_in(place))
+            self._writer.forget_released_vectors(days=0)
+        self._catch_up_keywords(Meter(None))
+        self._finish()
+        return removed
+
+    def _finish(self) -> None:
+        """What follows from notes that came, went or changed; owed until it is done."""
+        if not self._writer.meta("unfinished"):
+            return
+        self._rearrange_topics()
+        self._resolve_links()
+        self._find_entities()
+        with self._writer.transaction():
+            self._writer.count_topics()
+            self._writer.set_meta("unfinished", 0)
+            self._writer.next_generation()
 
     # ----------------------------------------------------------------------------------------- changes
 

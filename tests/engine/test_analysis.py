@@ -53,7 +53,14 @@ class TestTerms:
     def test_possessives_and_contractions_are_one_word(self, apostrophe: str) -> None:
         assert terms(f"Anna{apostrophe}s shed") == terms("Anna shed")
         assert terms(f"Zoë{apostrophe}s shed") == terms("Zoe shed")
+        assert terms(f"Łukasz{apostrophe}s shed") == terms("Łukasz shed")
         assert terms(f"o{apostrophe}clock") == ["oclock"]
+
+    @pytest.mark.parametrize("apostrophe", ["'", "’"])
+    def test_articles_that_lean_on_a_word_are_not_part_of_it(self, apostrophe: str) -> None:
+        assert terms(f"L{apostrophe}école") == terms("école")
+        assert terms(f"jusqu{apostrophe}ici") == terms("ici")
+        assert terms(f"dell{apostrophe}arte") == terms("arte")
 
     @pytest.mark.parametrize(
         "quoted", ["'kiln'", "‘kiln’", "**kiln**", "_kiln_", "#kiln", "[[kiln]]", "kiln."]

@@ -349,6 +349,29 @@ class TestVaultInTrouble:
             engine.sync()
 
 
+class TestForgetting:
+    @pytest.mark.parametrize(
+        ("place", "left"), [("Craft", 2), ("Craft/Long.md", 3), ("Nature/", 3), ("Cra", 4)]
+    )
+    def test_a_note_or_folder_leaves_without_a_trace(
+        self, engine: Engine, vault: Path, place: str, left: int
+    ) -> None:
+        engine.sync()
+        assert engine.forget(place) == 4 - left
+        assert engine.status().notes == left
+        found = {hit.path for hit in engine.search("glass blowpipe bees tides").hits}
+        assert not any(path == place or path.startswith(place.strip("/") + "/") for path in found)
+        hashes = {row[0] for row in rows(vault, "SELECT embed_hash FROM chunks WHERE embed_hash NOT NULL")}
+        assert {row[0] for row in rows(vault, "SELECT hash FROM embeddings")} == hashes
+
+    def test_what_is_still_there_comes_back(self, engine: Engine, vault: Path) -> None:
+        engine.sync()
+        before = content(vault)
+        engine.forget("Craft")
+        assert engine.sync().added == 2
+        assert content(vault) == before
+
+
 class TestEveryNoteCanBeFound:
     @pytest.mark.parametrize(
         ("name", "text", "query"),

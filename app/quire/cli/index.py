@@ -20,11 +20,22 @@ _MOST_SKIPPED = 10
 @click.command("index", short_help="Bring a vault's index up to date.")
 @click.argument("folder", metavar="[VAULT]", type=Folder(), required=False)
 @click.option("--rebuild", is_flag=True, help="Throw the index away first and make it anew.")
+@click.option(
+    "--forget",
+    metavar="PLACE",
+    help="Take a note, folder or topic out of the index instead, vectors included. Unless it is ignored "
+    "(.quireignore) or gone, the next command brings it back.",
+)
 @json_option
 @vault_option
 @colour_option
 def command(
-    folder: Path | None, rebuild: bool, as_json: bool, vault: Path | None, colour: bool | None
+    folder: Path | None,
+    rebuild: bool,
+    forget: str | None,
+    as_json: bool,
+    vault: Path | None,
+    colour: bool | None,
 ) -> ExitCode:
     """Bring the index of VAULT up to date with its notes.
 
@@ -34,6 +45,16 @@ def command(
     if folder is not None and vault is not None:
         raise wrong_usage("give the vault once: as an argument or with --vault")
     session = Session(folder if folder is not None else vault, colour)
+    if forget is not None and rebuild:
+        raise wrong_usage("--rebuild forgets everything; give either that or --forget")
+    if forget is not None:
+        with session.open() as engine:
+            forgotten = engine.forget(forget)
+        if as_json:
+            session.output.json({"schema": contract.INDEX, "forgotten": forgotten})
+        else:
+            session.output.line(f"{counted(forgotten, 'note')} forgotten")
+        return ExitCode.DONE if forgotten else ExitCode.NO_EVIDENCE
     with session.open(discard=rebuild) as engine:
         with Progress(session.diagnostics, delay=0.3) as progress:
             report = engine.sync(progress.sync)

@@ -214,6 +214,14 @@ class IndexWriter:
             self.set_meta("unfinished", 1)
         return removed
 
+    def notes_in(self, place: str) -> list[str]:
+        """Paths of the note, or of the notes of the folder or topic, that ``place`` names."""
+        rows = self._all(
+            "SELECT path FROM notes WHERE path = ? OR (path >= ? AND path < ?) OR topic = ? ORDER BY path",
+            (place, f"{place}/", f"{place}0", place),
+        )
+        return [row[0] for row in rows]
+
     def move_topics(self, topics: Mapping[str, str]) -> None:
         """Give notes (by path) another topic, taking their vectors along."""
         for path, topic in topics.items():
@@ -365,8 +373,9 @@ class IndexWriter:
         """Keep vectors, float32 of shape (len(hashes), dimensions), and take the chunks off the queue."""
         vectors.store(self._db, self._fingerprint, hashes, rows, chunk_ids)
 
-    def forget_released_vectors(self) -> None:
-        vectors.forget_released(self._db)
+    def forget_released_vectors(self, days: float = vectors.KEPT_DAYS) -> None:
+        """Drop the vectors of text that has been gone for ``days``."""
+        vectors.forget_released(self._db, days)
 
     # ---------------------------------------------------------------------------------------------- meta
 

@@ -105,9 +105,9 @@ def release(db: apsw.Connection, hashes: Sequence[bytes]) -> None:
     )
 
 
-def forget_released(db: apsw.Connection) -> None:
-    """Drop embeddings that nothing has used for `KEPT_DAYS`."""
-    db.execute("DELETE FROM embeddings WHERE released_at < ?", (time.time() - KEPT_DAYS * 86_400,))
+def forget_released(db: apsw.Connection, days: float = KEPT_DAYS) -> None:
+    """Drop embeddings that nothing has used for ``days``."""
+    db.execute("DELETE FROM embeddings WHERE released_at <= ?", (time.time() - days * 86_400,))
 
 
 def nearest(

@@ -46,6 +46,15 @@ class TestIndex:
         assert quire("index", str(own_vault), "--rebuild", "--json").json["added"] == 5
         assert quire("search", "roses", "--vault", str(own_vault)).code == 0
 
+    def test_forgets_a_place(self, quire: Quire, own_vault: Path) -> None:
+        quire("index", str(own_vault))
+        name = next(file.name for file in own_vault.glob("*.md"))
+        outcome = quire("index", str(own_vault), "--forget", name)
+        assert (outcome.code, outcome.out) == (0, "1 note forgotten\n")
+        assert quire("index", str(own_vault), "--forget", "nowhere").code == 3
+        assert quire("index", str(own_vault), "--forget", name, "--rebuild").code == 2
+        assert quire("index", str(own_vault), "--json").json["added"] == 1
+
     def test_leaves_the_vault_alone(self, quire: Quire, own_vault: Path) -> None:
         before = contents(own_vault)
         quire("index", str(own_vault))

@@ -215,8 +215,9 @@ class TestTranslation:
         ],
     )
     def test_every_failure_says_what_and_why(self, error: apsw.Error, words: str) -> None:
-        with pytest.raises(StoreError, match=f"^reading the index: .*{words}") as caught, translated(
-            "reading the index"
+        with (
+            pytest.raises(StoreError, match=f"^reading the index: .*{words}") as caught,
+            translated("reading the index"),
         ):
             raise error
         assert caught.value.__cause__ is error

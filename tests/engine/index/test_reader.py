@@ -157,7 +157,9 @@ class TestHits:
 
     def test_vectors_are_those_that_were_written(self, reader: IndexReader, index: Index) -> None:
         hit = hit_in(reader, "Garden/Roses.md")
-        ((digest,),) = index.db.execute("SELECT embed_hash FROM chunks WHERE id = ?", (hit.chunk_id,)).fetchall()
+        ((digest,),) = index.db.execute(
+            "SELECT embed_hash FROM chunks WHERE id = ?", (hit.chunk_id,)
+        ).fetchall()
         (found,) = reader.vectors([hit.chunk_id, 42]).values()
         assert found == pytest.approx(vector(digest), abs=1e-3)
         assert reader.nearest(vector(digest), 1)[0][0] == hit.chunk_id

@@ -183,7 +183,10 @@ class TestVectorReuse:
     def test_newest_notes_are_embedded_first(self, index: Index) -> None:
         for path, modified in (("old.md", 1.0), ("new.md", 3.0), ("middle.md", 2.0)):
             index.put(path, f"Words of {path}.", modified=modified)
-        assert [text for _, _, _, text in index.writer.queue(2)] == ["Words of new.md.", "Words of middle.md."]
+        assert [text for _, _, _, text in index.writer.queue(2)] == [
+            "Words of new.md.",
+            "Words of middle.md.",
+        ]
 
 
 class TestTopics:

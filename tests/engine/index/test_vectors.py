@@ -38,7 +38,9 @@ class TestNearest:
         fill(index, 5)
         query = vector(b"query")
         scores = [score for _, score in vectors.nearest(index.db, query, 5)]
-        assert [score for _, score in vectors.nearest(index.db, query * 7, 5)] == pytest.approx(scores, abs=1e-5)
+        assert [score for _, score in vectors.nearest(index.db, query * 7, 5)] == pytest.approx(
+            scores, abs=1e-5
+        )
 
     def test_can_be_restricted(self, index: Index) -> None:
         fill(index, 40)

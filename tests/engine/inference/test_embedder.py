@@ -97,7 +97,13 @@ class TestReadability:
 
     @pytest.mark.parametrize(
         "text",
-        ["كيف أعتني بالورود في الحديقة", "วิธีดูแลสวนกุหลาบ", "如何修剪玫瑰", "桜の木はどこにありますか", "как обрезать розы"],
+        [
+            "كيف أعتني بالورود في الحديقة",
+            "วิธีดูแลสวนกุหลาบ",
+            "如何修剪玫瑰",
+            "桜の木はどこにありますか",
+            "как обрезать розы",
+        ],
     )
     def test_other_scripts_are_hardly_read(self, embedder: SentenceEmbedder, text: str) -> None:
         assert embedder.readability(text) < 0.4
