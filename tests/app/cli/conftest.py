@@ -38,12 +38,14 @@ Quire = Callable[..., Outcome]
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data and caches of the whole session, so that the embedding model is converted once."""
+    """Data of the whole session."""
     return tmp_path_factory.mktemp("places")
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch, places: Path, tmp_path: Path) -> dict[str, str]:
+def environment(
+    monkeypatch: pytest.MonkeyPatch, places: Path, model_cache: Path, tmp_path: Path
+) -> dict[str, str]:
     """The environment of a user who has set nothing, standing in a folder that is no vault."""
     for name in [name for name in os.environ if name.startswith("QUIRE_")]:
         monkeypatch.delenv(name)
@@ -51,7 +53,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, places: Path, tmp_path: Path) -
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("QUIRE_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("QUIRE_DATA_DIR", str(places / "data"))
-    monkeypatch.setenv("QUIRE_CACHE_DIR", str(places / "cache"))
+    monkeypatch.setenv("QUIRE_CACHE_DIR", str(model_cache))
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -122,13 +124,13 @@ def write_notes(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def vault(places: Path) -> Path:
+def vault(places: Path, model_cache: Path) -> Path:
     """A small vault, indexed once for the whole session; tests must not change it."""
     folder = write_notes(places / "vault")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QUIRE_CONFIG", str(places / "config.toml"))
         patch.setenv("QUIRE_DATA_DIR", str(places / "data"))
-        patch.setenv("QUIRE_CACHE_DIR", str(places / "cache"))
+        patch.setenv("QUIRE_CACHE_DIR", str(model_cache))
         assert main(["index", str(folder)]) == 0
     return folder
 

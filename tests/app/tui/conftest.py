@@ -51,7 +51,7 @@ Settle = Callable[[Pilot[None]], Awaitable[None]]
 
 
 @pytest.fixture(scope="session")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def places(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[Path]:
     """The environment of a user who has set nothing."""
     folder = tmp_path_factory.mktemp("places")
     with pytest.MonkeyPatch.context() as patch:
@@ -60,7 +60,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 patch.delenv(name)
         patch.setenv("QUIRE_CONFIG", str(folder / "config.toml"))
         patch.setenv("QUIRE_DATA_DIR", str(folder / "data"))
-        patch.setenv("QUIRE_CACHE_DIR", str(folder / "cache"))
+        patch.setenv("QUIRE_CACHE_DIR", str(model_cache))
         yield folder
 
 

@@ -23,8 +23,8 @@ from quire_engine.vault.parser import parse
 
 STAT = FileStat(size=1, mtime_ns=1, inode=1)
 SLACK = 8
-"""Tokens beyond the budget that cannot be foreseen: units are counted one by one, and a mark that is cut in two
-(an emphasis that spans two sentences, a link in an endless line) is syntax in one reading and text in the other."""
+"""Tokens beyond the budget that cannot be foreseen: units are counted one by one, and a mark that is cut in
+two (emphasis over two sentences, a link in an endless line) is syntax in one reading and text in the other."""
 
 GARDEN = (
     "Roses want sun and a deep, loose soil. Prune the roses in March before the buds open. "
@@ -151,9 +151,12 @@ class TestAnyNote:
     @pytest.mark.parametrize(
         "text",
         [
-            "", " \n\t\n", "# Only a heading", "---\na: b\n---\n", "%%\nonly a comment\n%%", "^id", "```", "- ",
-            "a\x00\x1b[31m", "\ufeff", "|" * 5000, "x" * 20_000, "京" * 5000, "ก" * 5000, "👍" * 3000, "- " * 3000,
-            "> " * 3000, "a\n" * 5000, "#" * 5000, "[[" * 5000, "%%" * 5001, "```\n" + "x" * 20_000, "\u2028" * 500,
+            "", " \n\t\n", "# Only a heading", "---\na: b\n---\n", "%%\nonly a comment\n%%", "^id", "```",
+            "- ",
+            "a\x00\x1b[31m", "\ufeff", "|" * 5000, "x" * 20_000, "京" * 5000, "ก" * 5000, "👍" * 3000,
+            "- " * 3000,
+            "> " * 3000, "a\n" * 5000, "#" * 5000, "[[" * 5000, "%%" * 5001,
+            "```\n" + "x" * 20_000, "\u2028" * 500,
         ],
         ids=lambda text: repr(text[:6]),
     )  # fmt: skip
@@ -272,7 +275,7 @@ class TestCuts:
     ) -> None:
         start = ". ".join(GARDEN.split(". ")[:3]) + "."
         chunks = Chunker(embedder, language_tools, 144).chunk(note(f"{start}\n\n{ORBITS}\n\n{ORBITS}"))
-        assert [chunk.text for chunk in chunks][0] == start
+        assert chunks[0].text == start
 
     def test_the_overlap_is_one_sentence_of_the_same_section(self, small: Chunker) -> None:
         parsed = note(f"# One\n\n{GARDEN}\n\n# Two\n\n{ORBITS}")
@@ -320,7 +323,10 @@ class TestCuts:
 
 
 class TestIdentity:
-    TEXT = f"---\nstatus: open\n---\n# Garden\n\n{GARDEN}\n\nSame words.\n\n# Sky\n\nSame words.\n\nSame words.\n"
+    TEXT = (
+        f"---\nstatus: open\n---\n# Garden\n\n{GARDEN}\n\nSame words.\n\n"
+        "# Sky\n\nSame words.\n\nSame words.\n"
+    )
 
     def test_equal_passages_of_a_note_have_ids_of_their_own(self, small: Chunker) -> None:
         chunks = small.chunk(note("Same. ^a\n\nSame. ^b\n\nSame. ^c\n"))

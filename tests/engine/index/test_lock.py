@@ -99,7 +99,7 @@ class TestWriteLock:
     ) -> None:
         hold(tmp_path)
         (tmp_path / "writer.json").write_text(word)
-        with pytest.raises(IndexLockedError, match="^another process is updating"), write_lock(tmp_path, 0):
+        with pytest.raises(IndexLockedError, match=r"^another process is updating"), write_lock(tmp_path, 0):
             raise AssertionError("two processes write")
 
     def test_other_vaults_are_not_concerned(self, tmp_path: Path, hold: Hold) -> None:

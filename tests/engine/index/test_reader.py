@@ -15,8 +15,8 @@ from quire_engine.records import Entity, Filters, Hit, SkippedNote, TopicStatus
 from .conftest import Index, vector
 
 NOTES = {
-    "Garden/Roses.md": "---\nstatus: Done\ntags: [plants/roses, Garden]\nauthors: [Ada, '[[People/Grace|G]]']\n"
-    "rating: 5\nopen: true\nempty:\n---\n# Roses\n\nPrune in March. See [[Compost]] there. ^prune\n",
+    "Garden/Roses.md": "---\nstatus: Done\ntags: [plants/roses, Garden]\n"
+    "authors: [Ada, '[[People/Grace|G]]']\nrating: 5\nopen: true\nempty:\n---\n# Roses\n\nPrune in March. See [[Compost]] there. ^prune\n",
     "Garden/Compost.md": "---\ntags: [plants]\nstatus: open\n---\nTurn the heap.\n",
     "Garden_2/Tools.md": "---\ntags: [plantsman]\n---\nA saw.\n",
     "Garden%/Odd.md": "Odd words.\n",

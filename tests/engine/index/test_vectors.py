@@ -46,7 +46,7 @@ class TestNearest:
         fill(index, 40)
         query = vector(b"query")
         ranked = [chunk for chunk, _ in by_cosine(index, query)]
-        among = ranked[30:35] + [123456789]
+        among = [*ranked[30:35], 123456789]
         assert [chunk for chunk, _ in vectors.nearest(index.db, query, 10, among)] == ranked[30:35]
         assert [chunk for chunk, _ in vectors.nearest(index.db, query, 2, among)] == ranked[30:32]
         assert vectors.nearest(index.db, query, 10, []) == []
