@@ -48,8 +48,6 @@ class EmbeddingSettings(_Section):
     """``auto``: torch where CUDA is available, OpenVINO elsewhere."""
     threads: int = Field(default=0, ge=0)
     """CPU threads; 0 means all cores."""
-    batch_tokens: int = Field(default=4096, ge=256)
-    """Tokens in one batch on the CPU, padding included."""
 
 
 class RetrievalSettings(_Section):

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 _ABBREVIATIONS = frozenset(
-    "al approx art bzw ca cf ch co corp dept dr ed eds eg e.g est etc fig figs gen gov hr i.e ie inc jr lt "
-    "ltd mr mrs ms mt no nos nr op p pp prof ref refs rev sen sgt sr st str usw vgl viz vol vs z.b d.h u.a "
-    "u.s u.k".split()
+    "al approx bzw ca cf co corp dept dr ed eds eg e.g est etc gen gov hr i.e ie inc jr lt ltd mr mrs ms mt "
+    "prof rev sen sgt sr st str usw vgl viz vs z.b d.h u.a u.s u.k".split()
 )
+_BEFORE_NUMBERS = frozenset("art ch fig figs no nos nr op p pp ref refs vol".split())
+"""Abbreviations only where a number follows, as in "No. 5"; "He said no." ends."""
 _MONTHS = frozenset(
     "januar februar märz april mai juni juli august september oktober november dezember".split()
 )
@@ -248,6 +249,8 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
     found = _LAST_WORD.search(before)
     word = found.group() if found else ""
     if word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word.isupper()):
+        return False
+    if word.lower() in _BEFORE_NUMBERS and text[end : end + 1].isdigit():
         return False
     if word.isdigit() and len(word) <= 2:
         line = before[: -len(word)].rpartition("\n")[2]

@@ -24,7 +24,7 @@ def translated(what: str) -> Iterator[None]:
         yield
     except apsw.Error as error:
         cause: apsw.Error = error
-        # When the disk is full SQLite undoes the transaction itself; that undoing it again fails says nothing.
+        # A full disk makes SQLite undo the transaction itself; that undoing it again fails says nothing.
         while isinstance(cause.__context__, apsw.Error):
             cause = cause.__context__
         raise StoreError(f"{what}: {_explained(cause)}") from cause

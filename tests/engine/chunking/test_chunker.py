@@ -24,7 +24,7 @@ from quire_engine.vault.parser import parse
 STAT = FileStat(size=1, mtime_ns=1, inode=1)
 SLACK = 8
 """Tokens beyond the budget that cannot be foreseen: units are counted one by one, and a mark that is cut in
-two (emphasis over two sentences, a link in an endless line) is syntax in one reading and text in the other."""
+two (emphasis over two sentences, a link in an endless line) is syntax in one reading, text in the other."""
 
 GARDEN = (
     "Roses want sun and a deep, loose soil. Prune the roses in March before the buds open. "

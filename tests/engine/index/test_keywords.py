@@ -99,8 +99,9 @@ class TestSearch:
         "query",
         [
             "roses AND (bud OR [ \" TO", "body:roses", "ro*", "roses^9999999999", "roses~", "NOT roses", "*",
-            "?", "roses' OR 1=1 --", "\x00roses\x1b[31m", "{!roses}", "roses\n\t\r\u2028", "roses" + "(" * 5000,
-            "roses " + "x" * 100_000, "roses " * 20_000, "ro\ud800ses", "!?…—", "'" * 50_000, "", " ",
+            "?", "roses' OR 1=1 --", "\x00roses\x1b[31m", "{!roses}", "roses\n\t\r\u2028",
+            "roses" + "(" * 5000, "roses " + "x" * 100_000, "roses " * 20_000, "ro\ud800ses",
+            "!?…—", "'" * 50_000, "", " ",
             " ".join(f"word{n}" for n in range(50_000)), "é" * 100_000, "京" * 100_000, "́" * 1000,
         ],
         ids=lambda query: repr(query[:12]),
@@ -250,7 +251,7 @@ class TestOpening:
 class TestDamage:
     @pytest.fixture(autouse=True)
     def files_that_whoosh_leaves_open(self) -> Iterator[None]:
-        """Whoosh does not close a file in which it stumbles; what is collected here disturbs no later test."""
+        """Whoosh does not close a file that it cannot read; collected here, it disturbs no later test."""
         yield
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)

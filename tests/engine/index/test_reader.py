@@ -16,7 +16,8 @@ from .conftest import Index, vector
 
 NOTES = {
     "Garden/Roses.md": "---\nstatus: Done\ntags: [plants/roses, Garden]\n"
-    "authors: [Ada, '[[People/Grace|G]]']\nrating: 5\nopen: true\nempty:\n---\n# Roses\n\nPrune in March. See [[Compost]] there. ^prune\n",
+    "authors: [Ada, '[[People/Grace|G]]']\nrating: 5\nopen: true\nempty:\n---\n"
+    "# Roses\n\nPrune in March. See [[Compost]] there. ^prune\n",
     "Garden/Compost.md": "---\ntags: [plants]\nstatus: open\n---\nTurn the heap.\n",
     "Garden_2/Tools.md": "---\ntags: [plantsman]\n---\nA saw.\n",
     "Garden%/Odd.md": "Odd words.\n",

@@ -179,6 +179,15 @@ class TestVectorReuse:
             index.writer.forget_released_vectors()
         assert index.rows("SELECT count(*) FROM embeddings") == [(0,)]
 
+    def test_a_vector_that_is_used_again_is_not_forgotten(self, index: Index) -> None:
+        index.put("a.md", "Words.")
+        index.embed()
+        with index.writer.transaction():
+            index.writer.remove_notes(["a.md"])
+        assert index.rows("SELECT count(released_at) FROM embeddings") == [(1,)]
+        assert index.put("b.md", "Words.") == 1
+        assert index.rows("SELECT count(released_at) FROM embeddings") == [(0,)]
+
     def test_newest_notes_are_embedded_first(self, index: Index) -> None:
         for path, modified in (("old.md", 1.0), ("new.md", 3.0), ("middle.md", 2.0)):
             index.put(path, f"Words of {path}.", modified=modified)
