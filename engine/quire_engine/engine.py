@@ -24,6 +24,7 @@ from quire_engine.inference.embedder import SentenceEmbedder, open_embedder
 from quire_engine.interfaces import ProgressCallback
 from quire_engine.records import (
     AnswerEvent,
+    FileStat,
     Filters,
     IndexStatus,
     Link,
@@ -200,7 +201,11 @@ class Engine:
         model = self._model_for(options.model)
         result = self.search(question, limit=options.limit, filters=filters)
         answerer = Answerer(
-            self._open_embedder, self._keywords.rarity, self._current_text, self._settings.answer
+            self._open_embedder,
+            self._keywords.rarity,
+            self._current_note,
+            self._is_unchanged,
+            self._settings.answer,
         )
         return answerer.answer(question, result, model)
 
@@ -218,11 +223,18 @@ class Engine:
         data, stat = read_file(self._vault, path, self._settings.scan.max_note_bytes)
         return parse(path, data, stat)
 
-    def _current_text(self, path: str) -> str | None:
+    def _current_note(self, path: str) -> Note | None:
         try:
-            return self.note(path).text
+            return self.note(path)
         except VaultError:
             return None
+
+    def _is_unchanged(self, path: str) -> bool:
+        try:
+            status = (self._vault / path).stat()
+        except OSError:
+            return False
+        return self._reader.file_stat(path) == FileStat(status.st_size, status.st_mtime_ns, status.st_ino)
 
     def follow(self, link: Link, source: str) -> str | None:
         """The path of the note that ``link``, written in note ``source``, leads to."""

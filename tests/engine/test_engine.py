@@ -203,9 +203,38 @@ class TestExtractiveAnswers:
             stale = answer_of(engine, "Where is the spare key?")
             assert "blue door" not in stale.text
             assert stale.status is AnswerStatus.ABSTAINED
+            note.write_text("The spare key is gone.\n\nBananas ripen faster beside apples.\n")
+            assert answer_of(engine, "Where is the spare key?").status is AnswerStatus.ABSTAINED
             note.write_text("One line more.\n\nThe spare key hangs behind the blue door.\n")
             moved = answer_of(engine, "Where is the spare key?")
             assert [(c.start_line, c.verified) for c in moved.citations] == [(3, True)]
+
+    def test_a_fact_that_was_deleted_is_not_replaced_by_its_neighbour(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("QUIRE_DATA_DIR", str(tmp_path / "data"))
+        folder = tmp_path / "vault"
+        folder.mkdir()
+        note = folder / "Home.md"
+        note.write_text("The wifi password of the house is hunter2.\n\nBananas ripen faster beside apples.\n")
+        with Engine.open(folder) as engine:
+            engine.sync()
+            note.write_text("Bananas ripen faster beside apples.\n")
+            answer = answer_of(engine, "What is the wifi password of the house?")
+            assert answer.status is AnswerStatus.ABSTAINED
+
+    def test_a_table_whose_header_changed_is_not_shown_under_the_old_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("QUIRE_DATA_DIR", str(tmp_path / "data"))
+        folder = tmp_path / "vault"
+        folder.mkdir()
+        note = folder / "Prices.md"
+        note.write_text("| Item | Wholesale | Retail |\n| --- | --- | --- |\n| Quince jam | 3 | 7 |\n")
+        with Engine.open(folder) as engine:
+            engine.sync()
+            note.write_text("| Item | Retail | Wholesale |\n| --- | --- | --- |\n| Quince jam | 3 | 7 |\n")
+            assert "Wholesale" not in answer_of(engine, "What is the retail price of quince jam?").text
 
 
 class TestGeneratedAnswers:

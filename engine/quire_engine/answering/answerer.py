@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from quire_engine.answering.citations import CitationLedger, ReadText
+from quire_engine.answering.citations import CitationLedger, ReadNote
 from quire_engine.answering.drafts import DraftSentence
 from quire_engine.answering.extractive import (
     NAME,
@@ -37,6 +37,8 @@ _MODEL_PASSAGES = 5
 """A small model reads some 100 to 250 tokens a second on two cores; more passages are minutes."""
 _UNQUOTABLE = ".canvas"
 """A canvas keeps its text as JSON: what is read there does not stand, verbatim, on a line of the file."""
+_FIRM = 0.8
+"""The share of a generated sentence's words that its quote must hold for full support."""
 _ENOUGH = 0.5
 """Evidence below this strength is no evidence."""
 
@@ -49,6 +51,9 @@ class _Draft:
     text: str = ""
     shown: int = 0
     dropped: int = 0
+    """Sentences that nothing in the notes, as they are now, supports."""
+    loose: int = 0
+    """Sentences shown although their quotes hold only most of what they say."""
     waves: list[Wave] = field(default_factory=list)
 
 
@@ -59,12 +64,15 @@ class Answerer:
         self,
         embedder: Callable[[], Embedder],
         rarity: Callable[[Sequence[str]], Mapping[str, float]],
-        read: ReadText,
+        read: ReadNote,
+        unchanged: Callable[[str], bool],
         settings: AnswerSettings,
     ) -> None:
+        """``unchanged`` says whether a note's file is the one that was indexed."""
         self._embedder = embedder
         self._rarity = rarity
         self._read = read
+        self._unchanged = unchanged
         self._settings = settings
 
     def answer(
@@ -79,15 +87,21 @@ class Answerer:
         yield HitsFound(result)
         embedder = self._embedder()
         hits = [hit for hit in result.hits if not hit.path.lower().endswith(_UNQUOTABLE)]
-        ranked = rank_sentences(question, hits, embedder, self._rarity)
-        strength = evidence_strength(ranked, reading_trust(embedder.readability(question)))
         draft = _Draft(CitationLedger(self._read))
+        # Evidence that is no longer in its file is none, however well it would answer.
+        ranked = [
+            candidate
+            for candidate in rank_sentences(question, hits, embedder, self._rarity)
+            if self._unchanged(candidate.hit.path) or draft.ledger.stands(candidate.evidence)
+        ]
+        strength = evidence_strength(ranked, reading_trust(embedder.readability(question)))
         name = model.name if model is not None else NAME
         if strength >= _ENOUGH:
             if model is not None:
                 yield from self._generated(draft, question, hits, model)
             if model is None or (draft.dropped and not draft.shown):
                 name = NAME
+                draft.dropped = 0
                 yield from self._extracted(draft, ranked, strength)
         else:
             yield from _wave(draft, Wave("critical", 0, 0, round(strength, 3), "no evidence"))
@@ -118,15 +132,8 @@ class Answerer:
         passages = {e.hit.chunk_id: e.hit.text for s in sentences for e in s.evidence}
         tokens = sum(self._embedder().count_tokens(list(passages.values())))
         yield from _wave(draft, Wave("critical", len(passages), tokens, round(strength, 3), "answered"))
-        # A quote that is no longer in its file makes room for the next best sentence.
         for sentence in sentences:
             yield from self._show(draft, sentence)
-        if not draft.shown:
-            for candidate in ranked:
-                yield from self._show(draft, extract([candidate], 1)[0])
-                if draft.shown:
-                    break
-            draft.dropped = 0
 
     def _generated(
         self, draft: _Draft, question: str, hits: Sequence[Hit], model: LanguageModel
@@ -135,14 +142,21 @@ class Answerer:
             if isinstance(event, WaveLoaded):
                 yield from _wave(draft, event.wave)
             else:
-                yield from self._show(draft, event)
+                yield from self._show(draft, event, firm=_FIRM)
 
-    def _show(self, draft: _Draft, sentence: DraftSentence) -> Iterator[AnswerText]:
-        """Show a sentence if at least one of its quotes stands in its file; else count it as dropped."""
+    def _show(self, draft: _Draft, sentence: DraftSentence, firm: float = 0.0) -> Iterator[AnswerText]:
+        """Show a sentence if at least one of its quotes stands in its file; else count it as dropped.
+
+        One whose best quote supports it less than ``firm`` is shown, but the answer is only partly
+        supported then.
+        """
         found = [cited for evidence in sentence.evidence if (cited := draft.ledger.cite(evidence))]
+        if found and sentence.frame:
+            found = found if draft.ledger.holds_lines(found[0][0].path, sentence.frame) else []
         if not found:
             draft.dropped += 1
             return
+        draft.loose += max(citation.support for citation, _ in found) < firm
         numbers = sorted({citation.n for citation, _ in found})
         marks = "".join(f"[{n}]" for n in numbers)
         text = f"{sentence.text} {marks}"
@@ -161,4 +175,4 @@ def _wave(draft: _Draft, wave: Wave) -> Iterator[WaveLoaded]:
 def _status(draft: _Draft) -> AnswerStatus:
     if not draft.shown:
         return AnswerStatus.ABSTAINED
-    return AnswerStatus.PARTIAL if draft.dropped else AnswerStatus.SUPPORTED
+    return AnswerStatus.PARTIAL if draft.dropped or draft.loose else AnswerStatus.SUPPORTED

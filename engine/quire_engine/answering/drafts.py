@@ -28,3 +28,5 @@ class DraftSentence:
     """Best first; empty for a sentence that nothing supports."""
     separator: str = " "
     """What stands before the sentence in the answer, unless it is the first."""
+    frame: tuple[str, ...] = ()
+    """Lines shown around the quote (a table's header) that must stand in the file too."""

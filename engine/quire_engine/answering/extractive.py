@@ -49,6 +49,11 @@ class Candidate:
     def text(self) -> str:
         return self.hit.text[self.start : self.end]
 
+    @property
+    def evidence(self) -> Evidence:
+        support = min(1.0, max(0.0, 0.5 * self.cosine + 0.5 * self.coverage))
+        return Evidence(self.hit, self.start, self.end, round(support, 3))
+
 
 def rank_sentences(
     question: str,
@@ -150,19 +155,17 @@ def _same(one: Candidate, other: Candidate) -> bool:
 
 
 def _draft(candidate: Candidate) -> DraftSentence:
-    hit = candidate.hit
     text, separator = candidate.text, " "
-    if text.lstrip().startswith("|"):
-        text, separator = "\n".join([*_table_header(hit.text, candidate.start), text.strip()]), "\n\n"
+    header = _table_header(candidate.hit.text, candidate.start)
+    if header:
+        text, separator = "\n".join([*header, text.strip()]), "\n\n"
     elif _LIST_ITEM.match(text):
         text, separator = text.strip(), "\n"
-    elif "\n" not in text or not text.lstrip().startswith(("```", "~~~", "$$")):
-        text = " ".join(_QUOTE_PREFIX.sub("", text).split())
-    else:
+    elif "\n" in text and text.lstrip().startswith(("```", "~~~", "$$")):
         separator = "\n\n"
-    support = min(1.0, max(0.0, 0.5 * candidate.cosine + 0.5 * candidate.coverage))
-    evidence = Evidence(hit, candidate.start, candidate.end, round(support, 3))
-    return DraftSentence(text, (evidence,), separator)
+    else:
+        text = " ".join(_QUOTE_PREFIX.sub("", text).split())
+    return DraftSentence(text, (candidate.evidence,), separator, tuple(header))
 
 
 def _table_header(text: str, start: int) -> list[str]:

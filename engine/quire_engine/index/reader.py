@@ -12,7 +12,7 @@ from quire_engine.analysis import fold
 from quire_engine.index import vectors
 from quire_engine.index.database import connect, translated
 from quire_engine.index.store import note_id
-from quire_engine.records import Entity, Filters, Hit, ScoreTrace, SkippedNote, TopicStatus
+from quire_engine.records import Entity, FileStat, Filters, Hit, ScoreTrace, SkippedNote, TopicStatus
 
 if TYPE_CHECKING:
     import apsw
@@ -166,6 +166,11 @@ class IndexReader:
         for chunk, path in rows:
             found.setdefault(chunk, {})[path] = None
         return {chunk: tuple(paths) for chunk, paths in found.items()}
+
+    def file_stat(self, path: str) -> FileStat | None:
+        """The stat of the file that was indexed as ``path``."""
+        rows = self._all("SELECT size, mtime_ns, inode FROM notes WHERE id = ?", (note_id(path),))
+        return FileStat(*rows[0]) if rows else None
 
     def blocks(self, path: str) -> list[tuple[str, int, int]]:
         """(block id, first line, last line) of the note's blocks that have an id."""

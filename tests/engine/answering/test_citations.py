@@ -1,8 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+import pytest
+
 from quire_engine.answering.citations import CitationLedger
 from quire_engine.answering.drafts import Evidence
-from quire_engine.records import Hit, ScoreTrace
+from quire_engine.records import FileStat, Hit, Note, ScoreTrace
+from quire_engine.vault.parser import parse
+
+
+def reading(files: Mapping[str, str]) -> Callable[[str], Note | None]:
+    """Reads notes from ``files``, as the engine reads them from the vault."""
+
+    def read(path: str) -> Note | None:
+        return parse(path, files[path].encode(), FileStat(0, 0, 0)) if path in files else None
+
+    return read
 
 
 def hit(text: str, start_line: int = 1, path: str = "Note.md") -> Hit:
@@ -28,7 +42,7 @@ def evidence(found: Hit, quote: str) -> Evidence:
 
 class TestCite:
     def test_a_quote_in_the_file_is_verified_with_its_lines(self) -> None:
-        ledger = CitationLedger({"Note.md": "# Note\n\nFirst.\nSecond one.\n"}.get)
+        ledger = CitationLedger(reading({"Note.md": "# Note\n\nFirst.\nSecond one.\n"}))
         cited = ledger.cite(evidence(hit("First.\nSecond one.", start_line=3), "Second one."))
         assert cited is not None
         citation, new = cited
@@ -38,32 +52,32 @@ class TestCite:
         assert citation.quote == "Second one."
 
     def test_a_quote_over_two_lines_spans_both(self) -> None:
-        ledger = CitationLedger({"Note.md": "One is\nhere. Two.\n"}.get)
+        ledger = CitationLedger(reading({"Note.md": "One is\nhere. Two.\n"}))
         cited = ledger.cite(evidence(hit("One is\nhere. Two."), "One is\nhere."))
         assert cited is not None
         assert (cited[0].start_line, cited[0].end_line) == (1, 2)
 
     def test_a_quote_that_is_gone_is_no_citation(self) -> None:
-        ledger = CitationLedger({"Note.md": "Something else.\n"}.get)
+        ledger = CitationLedger(reading({"Note.md": "Something else.\n"}))
         assert ledger.cite(evidence(hit("It was here."), "It was here.")) is None
         assert ledger.citations == ()
 
     def test_a_note_that_is_gone_is_no_citation(self) -> None:
-        assert CitationLedger({}.get).cite(evidence(hit("It was here."), "It was here.")) is None
+        assert CitationLedger(reading({})).cite(evidence(hit("It was here."), "It was here.")) is None
 
     def test_one_changed_character_is_enough(self) -> None:
-        ledger = CitationLedger({"Note.md": "The answer is 43.\n"}.get)
+        ledger = CitationLedger(reading({"Note.md": "The answer is 43.\n"}))
         assert ledger.cite(evidence(hit("The answer is 42."), "The answer is 42.")) is None
 
     def test_of_several_occurrences_the_nearest_to_the_passage_is_meant(self) -> None:
         text = "Same.\n" + "\n" * 8 + "Same.\n" + "\n" * 8 + "Same.\n"
-        ledger = CitationLedger({"Note.md": text}.get)
+        ledger = CitationLedger(reading({"Note.md": text}))
         cited = ledger.cite(evidence(hit("Same.", start_line=11), "Same."))
         assert cited is not None
         assert cited[0].start_line == 10
 
     def test_the_same_quote_keeps_its_number(self) -> None:
-        ledger = CitationLedger({"Note.md": "A thing. Another.\n"}.get)
+        ledger = CitationLedger(reading({"Note.md": "A thing. Another.\n"}))
         passage = hit("A thing. Another.")
         first = ledger.cite(evidence(passage, "A thing."))
         second = ledger.cite(evidence(passage, "Another."))
@@ -78,11 +92,51 @@ class TestCite:
     def test_each_file_is_read_once(self) -> None:
         reads: list[str] = []
 
-        def read(path: str) -> str:
+        def read(path: str) -> Note | None:
             reads.append(path)
-            return "A thing. Another.\n"
+            return reading({"Note.md": "A thing. Another.\n"})(path)
 
         ledger = CitationLedger(read)
         ledger.cite(evidence(hit("A thing. Another."), "A thing."))
         ledger.cite(evidence(hit("A thing. Another."), "Another."))
         assert reads == ["Note.md"]
+
+
+class TestWholeness:
+    @pytest.mark.parametrize(
+        ("quote", "now"),
+        [
+            ("Garage door code: 12", "Garage door code: 1234"),
+            ("Garage door code: 12", "Garage door code: 12.5"),
+            ("Garage door code: 12", "Garage door code: 12 or 13"),
+            ("- Feed the cat", "- Feed the cat never again"),
+            ("| Rye | 82 |", "| Rye | 82 | 17 |"),
+            ("art of war.", "heart of war."),
+            ("5 % of it.", "1.5 % of it."),
+        ],
+    )
+    def test_a_quote_that_goes_on_now_says_something_else(self, quote: str, now: str) -> None:
+        ledger = CitationLedger(reading({"Note.md": f"First line.\n\n{now}\n"}))
+        assert ledger.cite(evidence(hit(quote, start_line=3), quote)) is None
+
+    @pytest.mark.parametrize(
+        ("quote", "now"),
+        [
+            ("Garage door code: 12", "Garage door code: 12 ^code"),
+            ("- Feed the cat", "Before.\n\n- Feed the cat"),
+            ("门的密码是十二。", "昨天说门的密码是十二。今天改了"),
+        ],
+    )
+    def test_what_stands_around_a_whole_quote_does_not_matter(self, quote: str, now: str) -> None:
+        assert CitationLedger(reading({"Note.md": now})).cite(evidence(hit(quote), quote)) is not None
+
+    def test_a_quote_inside_a_comment_is_none(self) -> None:
+        ledger = CitationLedger(reading({"Note.md": "%% It was here. %%\n\nNow not.\n"}))
+        assert ledger.cite(evidence(hit("It was here."), "It was here.")) is None
+
+    def test_headings_are_those_of_the_place_now(self) -> None:
+        ledger = CitationLedger(reading({"Note.md": "# New place\n\nIt is here.\n"}))
+        cited = ledger.cite(evidence(hit("It is here."), "It is here."))
+        assert cited is not None
+        assert cited[0].headings == ("New place",)
+        assert cited[0].start_line == 3
