@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from quire_engine.inference.catalogue import catalogue, installed_models, verify_model
     from quire_engine.inference.download import pull_model
     from quire_engine.settings import Settings
-    from quire_engine.vault.links import find_subpath
+    from quire_engine.vault.links import find_subpath, section_span
 
 _LAZY = {
     "evaluate": "quire_engine.evaluation.runner",
     "find_subpath": "quire_engine.vault.links",
+    "section_span": "quire_engine.vault.links",
     "AskOptions": "quire_engine.engine",
     "Engine": "quire_engine.engine",
     "Settings": "quire_engine.settings",
@@ -40,6 +41,7 @@ __all__ = [
     "find_subpath",
     "installed_models",
     "pull_model",
+    "section_span",
     "verify_model",
 ]
 

@@ -157,6 +157,7 @@ def _vault(vault: Path) -> Finding:
 
 def _index(vault: Path) -> Finding:
     from quire_engine.index.database import FILE_NAME, connect, has_schema, translated
+    from quire_engine.index.keywords import WhooshKeywords
 
     folder = locations.index_dir(vault)
     if not (folder / FILE_NAME).exists():
@@ -166,10 +167,15 @@ def _index(vault: Path) -> Finding:
         with translated("checking the index"):
             problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
             empty = not has_schema(connection)
+            owed = empty or bool(connection.execute("SELECT count(*) FROM keyword_outbox").get)
+            chunks = 0 if empty else int(connection.execute("SELECT count(*) FROM chunks").get)
     finally:
         connection.close()
     if problems != ["ok"]:
         return Finding("index", False, f"damaged: {problems[0]}", "run 'quire index --rebuild'")
+    if not owed and (found := WhooshKeywords(folder, writable=False).count()) != chunks:
+        detail = f"the keyword index holds {found:,} passages of {chunks:,}"
+        return Finding("index", False, detail, "run 'quire index --rebuild'")
     return Finding("index", True, f"{folder}, {'empty' if empty else 'intact'}")
 
 

@@ -7,15 +7,22 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from quire_engine import locations
-from quire_engine.errors import StoreError, VaultError
-from quire_engine.index.database import FILE_NAME, connect
+from quire_engine.errors import (
+    ConfigError,
+    DamagedIndexError,
+    IndexLockedError,
+    QuireError,
+    StoreError,
+    VaultError,
+)
+from quire_engine.index.database import FILE_NAME, connect, is_made
 from quire_engine.index.keywords import WhooshKeywords
 from quire_engine.index.lock import write_lock
 from quire_engine.index.reader import IndexReader
@@ -45,6 +52,7 @@ if TYPE_CHECKING:
 _CREATE_WAIT = 10.0
 """Seconds to wait for another process that is just creating the index."""
 _WATCH_TICK = 1.0
+_WATCH_RETRY = 5.0
 _WATCH_WAIT = 60.0
 """Seconds that a watching process waits for another writer before it says so."""
 
@@ -90,6 +98,10 @@ class Engine:
         settings = settings or Settings()
         vault = _checked_vault(vault)
         folder = locations.index_dir(vault)
+        if folder.resolve().is_relative_to(vault.resolve()):
+            raise ConfigError(
+                f"the index must not lie inside the vault {vault}; set QUIRE_DATA_DIR elsewhere"
+            )
         try:
             locations.private_dir(folder)
         except OSError as error:
@@ -98,11 +110,9 @@ class Engine:
             ) from error
         if discard:
             _discard(folder)
-        if not (folder / FILE_NAME).exists():
+        if not is_made(folder):
             with write_lock(folder, _CREATE_WAIT):
-                connection = connect(folder, writable=True)
-                connection.execute("INSERT OR REPLACE INTO meta VALUES ('vault', ?)", (str(vault),))
-                connection.close()
+                connect(folder, writable=True).close()
         return cls(vault, settings, folder)
 
     def close(self) -> None:
@@ -148,7 +158,9 @@ class Engine:
 
         embedder = self._open_embedder()
         with ExitStack() as stack:
-            stack.enter_context(self._writing)
+            if not self._writing.acquire(timeout=max(0.0, wait)):
+                raise IndexLockedError("this process is updating the vault's index already; wait for that")
+            stack.callback(self._writing.release)
             stack.enter_context(write_lock(self._folder, wait))
             connection = connect(self._folder, writable=True)
             stack.callback(connection.close)
@@ -162,23 +174,44 @@ class Engine:
         stop: threading.Event,
         on_sync: Callable[[SyncReport], None],
         progress: ProgressCallback | None = None,
+        on_trouble: Callable[[QuireError], None] | None = None,
     ) -> None:
-        """Sync, then sync again whenever files change, until ``stop`` is set."""
+        """Sync, then sync again whenever files change, until ``stop`` is set.
+
+        What fails after the first sync (another writer, a drive that is gone) is told to ``on_trouble``
+        and tried again; without that callback it is raised.
+        """
         from quire_engine.vault.watcher import ChangeWatcher
 
         with ChangeWatcher(self._vault) as watcher:
             on_sync(self.sync(progress, wait=_WATCH_WAIT))
+            owed = False
+            place = self._vault.stat().st_ino
             while not stop.is_set():
-                if watcher.wait(_WATCH_TICK):
-                    on_sync(self.sync(progress, wait=_WATCH_WAIT))
+                if not self._vault.exists() or self._vault.stat().st_ino != place:
+                    raise VaultError(f"the vault {self._vault} was moved or replaced; start watching again")
+                if not (watcher.wait(_WATCH_RETRY if owed else _WATCH_TICK) or owed):
+                    continue
+                try:
+                    on_sync(self.sync(progress, wait=_WATCH_TICK if owed else _WATCH_WAIT))
+                    owed = False
+                except QuireError as error:
+                    if on_trouble is None:
+                        raise
+                    if not owed:
+                        on_trouble(error)
+                    owed = True
 
     # ------------------------------------------------------------------------------- search and answers
 
     def search(self, query: str, *, limit: int = 10, filters: Filters | None = None) -> SearchResult:
-        """The best passages for ``query``; an empty result when nothing matches. Does not sync."""
+        """The best passages for ``query``; an empty result when nothing matches. Does not sync.
+
+        The result is marked incomplete when the index is, or when a note found has changed since.
+        """
         embedder = self._open_embedder()
         comparable = self._reader.meta("fingerprint") == embedder.fingerprint
-        return self._retriever.search(
+        result = self._retriever.search(
             query,
             limit=limit,
             filters=filters or Filters(),
@@ -186,6 +219,9 @@ class Engine:
             incomplete=self._incomplete() or not comparable,
             dense=comparable,
         )
+        if all(self._is_unchanged(path) for path in {hit.path for hit in result.hits}):
+            return result
+        return replace(result, incomplete=True)
 
     def ask(
         self, question: str, *, filters: Filters | None = None, options: AskOptions | None = None
@@ -269,7 +305,7 @@ class Engine:
             skipped=self._reader.skipped(),
             warnings=self._reader.warnings(),
             unresolved_links=self._reader.unresolved_links(),
-            disk_bytes=sum(f.stat().st_size for f in self._folder.rglob("*") if f.is_file()),
+            disk_bytes=_size(self._folder),
             last_sync=float(last_sync) if last_sync is not None else None,
             embedding_model=self._settings.embedding.model,
             embedding_runtime=embedder.runtime_name,
@@ -318,6 +354,15 @@ class Engine:
             return self._language_model
 
 
+def _size(folder: Path) -> int:
+    """Bytes of the files in ``folder``; some may vanish while they are counted."""
+    total = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
+
+
 def _checked_vault(vault: Path) -> Path:
     vault = vault.expanduser().absolute()
     if not vault.exists():
@@ -342,6 +387,6 @@ def _discard(folder: Path) -> None:
                 clear(connection)
             finally:
                 connection.close()
-        except StoreError:
+        except DamagedIndexError:
             for file in folder.glob(f"{FILE_NAME}*"):
                 file.unlink()

@@ -4,6 +4,7 @@
     ├── ConfigError          a setting, flag or environment variable is wrong
     ├── VaultError           the vault is missing, not a folder, or cannot be read
     ├── StoreError           the index cannot be opened, read or written
+    │   ├── DamagedIndexError    the database is not one, or not whole
     │   ├── IndexLockedError     another process is writing to this vault's index
     │   └── IndexTooNewError     the index was written by a newer Quire
     ├── ModelError           a model is missing, damaged or unusable
@@ -31,6 +32,10 @@ class VaultError(QuireError):
 
 class StoreError(QuireError):
     """The index cannot be opened, read or written."""
+
+
+class DamagedIndexError(StoreError):
+    """The index's database is not a database, or not whole."""
 
 
 class IndexLockedError(StoreError):

@@ -7,18 +7,18 @@ up by the next sync.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quire_engine.chunking.chunker import Chunker, embed_text
 from quire_engine.chunking.sentences import LanguageTools, NameMatcher
-from quire_engine.errors import VaultError
+from quire_engine.errors import ConfigError, ModelError, StoreError, VaultError
 from quire_engine.index import topics
 from quire_engine.index.store import IndexWriter, note_id
 from quire_engine.interfaces import Embedder, KeywordWriter, ProgressCallback
 from quire_engine.progress import Meter
-from quire_engine.records import FoundFile, SkippedNote, SyncReport
+from quire_engine.records import FileStat, FoundFile, SkippedNote, SyncReport
 from quire_engine.settings import Settings
 from quire_engine.vault.links import LinkIndex, is_attachment
 from quire_engine.vault.parser import parse
@@ -38,6 +38,20 @@ _FEW_NAMES = 20
 _ENTITY_PAGE = 500
 _RECIPE = 1
 """Raised when the same note would be parsed or cut into other passages than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the vault differs from the index."""
+
+    known: Mapping[str, tuple[FileStat, bytes, str]]
+    """Stat, content hash and topic of what is indexed, by path."""
+    changed: tuple[FoundFile, ...]
+    """Files to read, newest first."""
+    removed: tuple[str, ...]
+    skipped: tuple[SkippedNote, ...]
+    anew: bool
+    """Whether every note must be cut anew, changed or not."""
 
 
 class Indexer:
@@ -60,6 +74,7 @@ class Indexer:
         self._embedder = embedder
         self._tools = tools
         self._report = SyncReport()
+        self._gone_hashes: set[bytes] = set()
         budget = min(settings.chunking.budget, embedder.max_tokens)
         self._chunk_budget = budget
         self._recipe = f"{_RECIPE}/{budget}/{embedder.fingerprint}"
@@ -72,9 +87,11 @@ class Indexer:
         begun, begun_at = time.monotonic(), time.time()
         self._report = SyncReport()
         meter = Meter(progress)
-        changed, removed, skipped = self._compare(meter)
-        self._remove(removed)
-        self._write(changed, skipped, meter)
+        self._catch_up_keywords(meter)  # before new sequences are given out, so that a mismatch shows
+        plan = self._compare(meter)
+        skipped = list(plan.skipped)
+        self._remove(plan)
+        self._write(plan, skipped, meter)
         with self._writer.transaction():
             self._writer.set_skipped(skipped)
             self._writer.set_meta("recipe", self._recipe)
@@ -112,13 +129,13 @@ class Indexer:
         self._find_entities()
         with self._writer.transaction():
             self._writer.count_topics()
+            self._writer.forget_released_vectors()
             self._writer.set_meta("unfinished", 0)
             self._writer.next_generation()
 
     # ----------------------------------------------------------------------------------------- changes
 
-    def _compare(self, meter: Meter) -> tuple[list[FoundFile], list[str], list[SkippedNote]]:
-        """Files to read (newest first), paths that are gone, and files that cannot be indexed."""
+    def _compare(self, meter: Meter) -> _Plan:
         meter.stage("scan", 0)
         found = scan(self._vault, self._settings.scan.ignore, self._settings.scan.max_note_bytes)
         known = self._writer.known_files()
@@ -127,32 +144,35 @@ class Indexer:
                 f"{self._vault} holds no notes any more but its index does: is the drive mounted? "
                 "Nothing was deleted; run `quire index --rebuild` if the vault really is empty"
             )
-        self._all_anew = self._writer.meta("recipe") != self._recipe
+        anew = self._writer.meta("recipe") != self._recipe
         last_sync_ns = int(float(self._writer.meta("last_sync") or 0) * 1e9)
         changed: list[FoundFile] = []
         for file in found.files:
             differs = file.path not in known or known[file.path][0] != file.stat
-            if differs or self._all_anew or file.stat.mtime_ns > last_sync_ns - _RACE_NS:
+            if differs or anew or file.stat.mtime_ns > last_sync_ns - _RACE_NS:
                 changed.append(file)
         present = {file.path for file in found.files}
-        removed = sorted(path for path in known if path not in present)
+        # What lies in a folder that cannot be read now is not gone; its file alone may be.
+        unreadable = {note.path for note in found.skipped}
+        removed = sorted(
+            path for path in known if path not in present and unreadable.isdisjoint(_folders_above(path))
+        )
         changed.sort(key=lambda file: file.stat.mtime_ns, reverse=True)
         self._report = replace(self._report, unchanged=len(found.files) - len(changed))
-        return changed, removed, list(found.skipped)
+        return _Plan(known, tuple(changed), tuple(removed), tuple(found.skipped), anew)
 
-    def _remove(self, removed: Sequence[str]) -> None:
-        known = self._writer.known_files()
-        self._gone_hashes = {known[path][1] for path in removed}
-        if removed:
+    def _remove(self, plan: _Plan) -> None:
+        self._gone_hashes = {plan.known[path][1] for path in plan.removed}
+        if plan.removed:
             with self._writer.transaction():
-                self._writer.remove_notes(removed)
-        self._report = replace(self._report, removed=len(removed))
+                self._writer.remove_notes(plan.removed)
+        self._report = replace(self._report, removed=len(plan.removed))
 
-    def _write(self, changed: Sequence[FoundFile], skipped: list[SkippedNote], meter: Meter) -> None:
+    def _write(self, plan: _Plan, skipped: list[SkippedNote], meter: Meter) -> None:
+        changed = plan.changed
         if not changed:
             return
-        known = self._writer.known_files()
-        topic_of = topics.assign([*known, *(file.path for file in changed)])
+        topic_of = topics.assign([*plan.known, *(file.path for file in changed)])
         chunker = Chunker(self._embedder, self._tools(), self._chunk_budget)
         meter.stage("index", len(changed))
         done = 0
@@ -160,29 +180,38 @@ class Indexer:
         for batch in _batches(changed):
             with self._writer.transaction():
                 for file in batch:
-                    try:
-                        data, stat = read_file(self._vault, file.path, self._settings.scan.max_note_bytes)
-                        note = parse(file.path, data, stat)
-                    except VaultError as error:
-                        skipped.append(SkippedNote(file.path, str(error)))
+                    if problem := self._put(file, plan, chunker, topic_of[file.path]):
+                        skipped.append(SkippedNote(file.path, problem))
                         self._writer.remove_notes([file.path])
-                        continue
-                    before = known.get(file.path)
-                    same = before is not None and before[1] == note.content_hash
-                    if same and not self._all_anew:
-                        self._writer.touch_note(file.path, stat)
-                        self._report = replace(self._report, unchanged=self._report.unchanged + 1)
-                        continue
-                    links = tuple(link for link in note.links if not is_attachment(link.target))
-                    note = replace(note, links=links)
-                    chunks = chunker.chunk(note)
-                    reused = self._writer.put_note(note, chunks, topic_of[file.path])
-                    self._count(note.content_hash, before is None, len(chunks), reused)
             done += len(batch)
             meter.advance(done)
             if not committed and done >= _FIRST_COMMIT:
                 self._catch_up_keywords(Meter(None))
                 committed = True
+
+    def _put(self, file: FoundFile, plan: _Plan, chunker: Chunker, topic: str) -> str | None:
+        """Write one note; the reason when it cannot be indexed, and then nothing of it was written."""
+        try:
+            with self._writer.transaction():
+                data, stat = read_file(self._vault, file.path, self._settings.scan.max_note_bytes)
+                note = parse(file.path, data, stat)
+                before = plan.known.get(file.path)
+                if before is not None and before[1] == note.content_hash and not plan.anew:
+                    self._writer.touch_note(file.path, stat)
+                    self._report = replace(self._report, unchanged=self._report.unchanged + 1)
+                    return None
+                links = tuple(link for link in note.links if not is_attachment(link.target))
+                chunks = chunker.chunk(note)
+                reused = self._writer.put_note(replace(note, links=links), chunks, topic)
+        except VaultError as error:
+            return str(error)
+        except (StoreError, ModelError, ConfigError, MemoryError):
+            raise
+        except Exception as error:
+            # Whatever one note brings about, the others are indexed.
+            return f"it cannot be indexed ({type(error).__name__}); please report it with the note"
+        self._count(note.content_hash, before is None, len(chunks), reused)
+        return None
 
     def _count(self, content_hash: bytes, new: bool, chunks: int, reused: int) -> None:
         report = self._report
@@ -222,8 +251,13 @@ class Indexer:
         """Look for the vault's names in new passages, and for new names in old passages."""
         names, matched = self._writer.vault_names(), self._writer.matched_names()
         added, lost = names - matched, matched - names
-        matcher = NameMatcher(self._tools(), names)
+        # A name that differs only in case from one that is lost takes its place.
+        gone = {(name.label, name.text.casefold()) for name in lost}
+        added |= {name for name in names if (name.label, name.text.casefold()) in gone}
         fresh = self._writer.entity_queue()
+        if not (fresh or added or lost):
+            return
+        matcher = NameMatcher(self._tools(), names)
         if added:
             # Which old passages hold one of a few names is seen faster than they are matched.
             words = [name.text.casefold() for name in added] if len(added) <= _FEW_NAMES else None
@@ -248,9 +282,12 @@ class Indexer:
 
     def _catch_up_keywords(self, meter: Meter) -> None:
         """Apply to the keyword index what the database says it lacks; rebuild it when it lost something."""
-        applied = self._keywords.applied
-        if applied < int(self._writer.meta("keywords_applied") or 0):
-            # It is older than what was forgotten from the outbox: deleted, restored or replaced.
+        applied, identity = self._keywords.applied, self._writer.identity()
+        behind = applied < int(self._writer.meta("keywords_applied") or 0)
+        ahead = applied > self._writer.last_sequence()
+        if behind or ahead or (applied and self._keywords.source != identity):
+            # One of the two was deleted, restored or replaced: it lacks what the outbox no longer holds,
+            # or holds what the database never said.
             self._keywords.clear()
             applied = 0
             with self._writer.transaction():
@@ -261,7 +298,7 @@ class Indexer:
             existed = {chunk for _, operation, chunk in page if operation != "add"}
             alive = [chunk for chunk, operation in last.items() if operation != "delete"]
             fields = self._writer.keyword_fields(alive)
-            self._keywords.apply([c for c in last if c in existed], fields, page[-1][0])
+            self._keywords.apply([c for c in last if c in existed], fields, page[-1][0], identity)
             applied = page[-1][0]
             with self._writer.transaction():
                 self._writer.trim_outbox(applied)
@@ -286,9 +323,14 @@ class Indexer:
             embedded += len(texts)
             meter.advance(waiting - self._writer.queued())
         with self._writer.transaction():
-            self._writer.forget_released_vectors()
             self._writer.next_generation()
         self._report = replace(self._report, embedded=embedded)
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _batches(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:

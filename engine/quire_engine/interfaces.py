@@ -68,13 +68,21 @@ class KeywordWriter(Protocol):
     def applied(self) -> int:
         """The highest outbox sequence whose change is committed."""
 
+    @property
+    def source(self) -> str:
+        """The identity of the database that the last commit came from; empty for an empty index."""
+
     def clear(self) -> None:
         """Throw everything away and start empty."""
 
     def apply(
-        self, deletions: Sequence[int], additions: Sequence[tuple[int, Mapping[str, str]]], sequence: int
+        self,
+        deletions: Sequence[int],
+        additions: Sequence[tuple[int, Mapping[str, str]]],
+        sequence: int,
+        source: str,
     ) -> None:
-        """Delete chunks, add (chunk id, fields), and commit with ``sequence`` in one step."""
+        """Delete chunks, add (chunk id, fields), and commit with ``sequence`` and ``source`` in one step."""
 
 
 class ChunkReader(Protocol):

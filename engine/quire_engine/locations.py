@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -47,8 +48,17 @@ def index_dir(vault: Path) -> Path:
 
 
 def private_dir(path: Path) -> Path:
-    """Create ``path``, and those of its parents that are missing, for the user alone; return it."""
+    """Create ``path``, and those of its parents that are missing, for the user alone; return it.
+
+    What is kept there is trusted when it is read again (the keyword index holds a pickle), so a folder that
+    others may write to is tightened, and one of another user is refused: `PermissionError`.
+    """
     for folder in [*reversed(path.parents), path]:
         if not folder.exists():
             folder.mkdir(mode=0o700, exist_ok=True)
+    status = path.stat()
+    if status.st_uid != os.getuid():
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
+    if status.st_mode & 0o022:
+        path.chmod(status.st_mode & ~0o022)
     return path

@@ -193,11 +193,6 @@ class SyncReport:
     seconds: float = 0.0
     generation: int = 0
 
-    @property
-    def touched(self) -> int:
-        """Notes that differed from the index."""
-        return self.added + self.changed + self.removed + self.renamed
-
 
 @dataclass(frozen=True, slots=True)
 class TopicStatus:
@@ -248,9 +243,6 @@ class Filters:
     """Unix seconds, exclusive."""
     where: tuple[tuple[str, str], ...] = ()
     """(property, value) pairs, compared as text without case; a list passes when it has the value."""
-
-    def __bool__(self) -> bool:
-        return bool(self.folders or self.tags or self.since or self.before or self.where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from quire_engine import Engine
+from quire_engine import Engine, indexing
 from quire_engine.errors import IndexLockedError, StoreError, VaultError
 from quire_engine.index.database import connect
 from quire_engine.index.lock import write_lock
 from quire_engine.locations import index_dir
-from quire_engine.records import Filters, SyncProgress
+from quire_engine.records import FileStat, Filters, Note, SkippedNote, SyncProgress
+from quire_engine.vault.scanner import ScanResult
 
 PARAGRAPHS = {
     "bees": "Honey bees dance to tell each other where flowers are. " * 12,
@@ -133,7 +134,7 @@ class TestNothingIsDoneTwice:
         generation = engine.status().generation
         embedder.passages.clear()
         report = engine.sync()
-        assert report.touched == 0
+        assert (report.added, report.changed, report.removed, report.renamed) == (0, 0, 0, 0)
         assert report.unchanged == 4
         assert embedder.passages == []
         assert engine.status().generation == generation
@@ -144,7 +145,7 @@ class TestNothingIsDoneTwice:
         engine.sync()
         embedder.passages.clear()
         os.utime(vault / "Nature/Bees.md")
-        assert engine.sync().touched == 0
+        assert engine.sync().changed == 0
         assert embedder.passages == []
 
     def test_editing_one_paragraph_embeds_only_what_changed(
@@ -308,6 +309,54 @@ class TestTwoStoresOneTruth:
         with Engine.open(vault, discard=True) as again:
             assert again.sync().added == 4
 
+    @pytest.mark.parametrize("loss", ["restored", "deleted"])
+    def test_a_database_that_fell_behind_its_keyword_index(
+        self, engine: Engine, vault: Path, loss: str
+    ) -> None:
+        engine.sync()
+        engine.close()
+        file = index_dir(vault) / "index.sqlite3"
+        backup = file.read_bytes()
+        (vault / "Home.md").unlink()
+        for n in range(5):
+            (vault / f"New {n}.md").write_text(f"Pomegranate number {n}.")
+        with Engine.open(vault) as between:
+            between.sync()
+        for leftover in index_dir(vault).glob("index.sqlite3-*"):
+            leftover.unlink()
+        file.write_bytes(backup) if loss == "restored" else file.unlink()
+        (vault / "New 0.md").unlink()
+        (vault / "Late.md").write_text("A quince is no pomegranate.")
+        with Engine.open(vault) as again:
+            again.sync()
+            found = {hit.path for hit in again.search("pomegranate").hits}
+            assert {"New 1.md", "New 4.md", "Late.md"} <= found
+            assert not found & {"New 0.md", "Home.md"}
+            assert again._keywords.count() == again.status().chunks
+
+    def test_a_database_without_a_schema_is_finished(self, engine: Engine, vault: Path) -> None:
+        engine.close()
+        for file in index_dir(vault).glob("index.sqlite3*"):
+            file.unlink()
+        (index_dir(vault) / "index.sqlite3").touch()
+        with Engine.open(vault) as again:
+            assert again.search("anything").hits == ()
+            assert again.sync().added == 4
+
+    def test_a_note_that_gains_text_is_indexed_as_if_anew(
+        self, engine: Engine, vault: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        note = vault / "Person.md"
+        note.write_text("---\nauthor: Quillon Marsh\n---\n")
+        engine.sync()
+        note.write_text("---\nauthor: Quillon Marsh\n---\n\nWrites about people.\n")
+        engine.sync()
+        found = [(h.path, h.kind) for h in engine.search("person marsh").hits]
+        monkeypatch.setenv("QUIRE_DATA_DIR", str(tmp_path / "fresh"))
+        with Engine.open(vault) as fresh:
+            fresh.sync()
+            assert [(h.path, h.kind) for h in fresh.search("person marsh").hits] == found
+
 
 class TestVaultInTrouble:
     def test_a_vault_that_vanishes_deletes_nothing(self, engine: Engine, vault: Path) -> None:
@@ -337,6 +386,45 @@ class TestVaultInTrouble:
         assert "Broken.md" in {note.path for note in status.warnings}
         assert engine.search("pomegranate").hits[0].path == "Broken.md"
         assert engine.search("Käse Münster").hits[0].path == "Latin.md"
+
+    def test_whatever_one_note_brings_about_the_others_are_indexed(
+        self, engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (vault / "Cursed.md").write_text("cursed")
+        real = indexing.parse
+
+        def parse(path: str, data: bytes, stat: FileStat) -> Note:
+            if path == "Cursed.md":
+                raise UnicodeEncodeError("utf-8", "x", 0, 1, "surrogates not allowed")
+            return real(path, data, stat)
+
+        monkeypatch.setattr(indexing, "parse", parse)
+        report = engine.sync()
+        assert report.added == 4
+        assert [note.path for note in report.skipped] == ["Cursed.md"]
+        assert "UnicodeEncodeError" in report.skipped[0].reason
+
+    def test_a_canvas_with_half_a_character_is_indexed(self, engine: Engine, vault: Path) -> None:
+        node = (
+            '{"type":"file","file":"Home.md","subpath":"#\\ud800","x":0,"y":0,"width":1,"height":1,"id":"a"}'
+        )
+        (vault / "Map.canvas").write_text(f'{{"nodes":[{node}]}}')
+        assert engine.sync().skipped == ()
+
+    def test_notes_in_a_folder_that_cannot_be_read_are_not_gone(
+        self, engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine.sync()
+        whole = indexing.scan(vault)
+        part = ScanResult(
+            [file for file in whole.files if not file.path.startswith("Craft/")],
+            [SkippedNote("Craft", "input/output error")],
+        )
+        monkeypatch.setattr(indexing, "scan", lambda *_: part)
+        report = engine.sync()
+        assert report.removed == 0
+        assert engine.status().notes == 4
+        assert [note.path for note in engine.status().skipped] == ["Craft"]
 
     def test_a_note_that_turns_bad_leaves_the_index(self, engine: Engine, vault: Path) -> None:
         engine.sync()

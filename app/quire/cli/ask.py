@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from quire_engine import AskOptions, Engine
     from quire_engine.records import Filters
 
+_NEAREST = 3
 _OUTCOMES = {
     AnswerStatus.SUPPORTED: ExitCode.DONE,
     AnswerStatus.PARTIAL: ExitCode.PARTIAL,
@@ -162,7 +163,16 @@ def _show_proof(session: Session, answer: Answer, explain: bool) -> None:
     if explain:
         _show_sources(session, answer)
     if answer.status is AnswerStatus.PARTIAL:
-        diagnostics.warning("only partly supported: what the notes do not prove was left out")
+        extracted = answer.model == "extractive"
+        diagnostics.warning(
+            "only partly supported: these sentences come nearest, and may not answer the question"
+            if extracted
+            else "only partly supported: what the notes do not prove was left out"
+        )
+    if answer.status is AnswerStatus.ABSTAINED and answer.hits:
+        output.line("The nearest passages:")
+        for hit in answer.hits[:_NEAREST]:
+            output.line(f"  {inert(hit.path)}:{hit.start_line}-{hit.end_line}")
     if answer.incomplete:
         diagnostics.warning("the index is incomplete; run 'quire index' to finish it")
 

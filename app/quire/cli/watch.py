@@ -13,6 +13,7 @@ from quire.cli.index import show_skipped, summary
 from quire.cli.options import colour_option, vault_option
 from quire.cli.progress import Progress
 from quire.cli.session import Session
+from quire_engine.errors import QuireError
 from quire_engine.records import SyncReport
 
 
@@ -33,8 +34,11 @@ def command(vault: Path | None, colour: bool | None) -> ExitCode:
             session.diagnostics.note(f"{time.strftime('%H:%M:%S')} {summary(report)}")
             show_skipped(session, report)
 
+        def troubled(error: QuireError) -> None:
+            session.diagnostics.warning(f"{error}; trying again")
+
         try:
-            engine.watch(stop, synced, progress.sync)
+            engine.watch(stop, synced, progress.sync, troubled)
         finally:
             stop.set()
     return ExitCode.DONE

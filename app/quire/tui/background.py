@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -50,6 +51,8 @@ def answer(engine: Engine, question: str, number: int, post: Post) -> None:
     citations: tuple[Citation, ...] = ()
     post(AnswerProgressed(number, stage))
     try:
+        with suppress(QuireError):  # what is in the way of an update is in the status bar already
+            engine.sync()
         events = engine.ask(question)
         try:
             for event in events:
@@ -110,12 +113,15 @@ def read_note(engine: Engine, place: Place, post: Post) -> None:
 
 
 def _passage(note: Note, place: Place) -> Passage | None:
-    from quire_engine import find_subpath
+    from quire_engine import find_subpath, section_span
 
     if not place.subpath:
         return locate(note.text, place)
     block = find_subpath(note, place.subpath)
-    return Passage(block.span.start_line, block.span.end_line) if block else None
+    if block is None:
+        return None
+    section = section_span(note, block)
+    return Passage(section.start_line, section.end_line)
 
 
 def _links(engine: Engine, note: Note) -> Iterator[LinkedNote]:

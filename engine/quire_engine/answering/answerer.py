@@ -39,6 +39,9 @@ _UNQUOTABLE = ".canvas"
 """A canvas keeps its text as JSON: what is read there does not stand, verbatim, on a line of the file."""
 _FIRM = 0.8
 """The share of a generated sentence's words that its quote must hold for full support."""
+_BEARING = 0.5
+"""The support that an extracted answer's best sentence needs to be more than near the question: nine in ten
+right answers have it, and three in four that miss the question."""
 _ENOUGH = 0.5
 """Evidence below this strength is no evidence."""
 
@@ -54,6 +57,8 @@ class _Draft:
     """Sentences that nothing in the notes, as they are now, supports."""
     loose: int = 0
     """Sentences shown although their quotes hold only most of what they say."""
+    frame: tuple[str, ...] = ()
+    separator: str = ""
     waves: list[Wave] = field(default_factory=list)
 
 
@@ -134,6 +139,7 @@ class Answerer:
         yield from _wave(draft, Wave("critical", len(passages), tokens, round(strength, 3), "answered"))
         for sentence in sentences:
             yield from self._show(draft, sentence)
+        draft.loose += max((c.support for c in draft.ledger.citations), default=1.0) < _BEARING
 
     def _generated(
         self, draft: _Draft, question: str, hits: Sequence[Hit], model: LanguageModel
@@ -159,9 +165,14 @@ class Answerer:
         draft.loose += max(citation.support for citation, _ in found) < firm
         numbers = sorted({citation.n for citation, _ in found})
         marks = "".join(f"[{n}]" for n in numbers)
-        text = f"{sentence.text} {marks}"
+        text, separator = f"{sentence.text} {marks}", sentence.separator
+        if sentence.frame and sentence.frame == draft.frame:  # one more row of the same table
+            text, separator = text.removeprefix("\n".join(sentence.frame) + "\n"), "\n"
+        elif separator != draft.separator:
+            separator = "\n\n"  # prose after a list or table, or the other way round
         if draft.shown:
-            text = sentence.separator + text
+            text = separator + text
+        draft.frame, draft.separator = sentence.frame, sentence.separator
         draft.text += text
         draft.shown += 1
         yield AnswerText(text, tuple(citation for citation, new in found if new))

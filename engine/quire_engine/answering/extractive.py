@@ -24,10 +24,18 @@ _REPEATED = 0.9
 """Cosine from which two sentences say the same."""
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
 _QUOTE_PREFIX = re.compile(r"^[ \t]*(?:>[ \t]?)+(?:\[![\w-]+\][+-]?[ \t]*)?", re.MULTILINE)
-_QUESTION = re.compile(r"[?？؟][\s*_)\]\"'”’»]*$")
-_QUESTION_PENALTY = 0.2
-"""A question in the notes resembles the one that is asked, and answers nothing."""
-_EMBED = re.compile(r"\s*(?:[-*+]\s+)?!\[\[[^\[\]]*\]\]\s*")
+_QUESTION = re.compile(r"[?？؟:：][\s*_)\]\"'”’»]*$")
+_EMPTY_PENALTY = 0.2
+"""A question in the notes, or the colon before a list, resembles what is asked and answers nothing."""
+_NO_SENTENCE = re.compile(
+    r"\s*(?:[-*+>]\s*)*(?:"
+    r"!\[\[[^\[\]]*\]\]|!\[[^\[\]]*\]\([^()]*\)"  # embeds and pictures
+    r"|\[![\w-]+\][+-]?[^\n]*"  # a callout's first line
+    r"|(?:#[^\s#]+\s*)+"  # tags
+    r"|CLOCK:[^\n]*"  # an outliner's notes to itself
+    r"|(?:id|collapsed|title|alias|aliases|icon|template|type|tags|url)::[^\n]*"
+    r")\s*"
+)
 _TABLE_RULE = re.compile(r"^[ \t|:-]+$")
 
 
@@ -97,7 +105,7 @@ def rank_sentences(
         prior = hit.score / best_score
         score = 0.4 * trust * cosine + 0.3 * coverage + 0.3 * prior
         if _QUESTION.search(hit.text[start:end]):
-            score -= _QUESTION_PENALTY
+            score -= _EMPTY_PENALTY
         ranked.append(Candidate(hit, start, end, cosine, coverage, score, vectors[row + 1]))
     ranked.sort(key=lambda c: -c.score)
     return ranked
@@ -143,7 +151,7 @@ def _with_context(hit: Hit, start: int, end: int) -> str:
 
 
 def _says_something(sentence: str) -> bool:
-    if _EMBED.fullmatch(sentence) or _TABLE_RULE.match(sentence):
+    if _TABLE_RULE.match(sentence) or _NO_SENTENCE.fullmatch(sentence):
         return False
     return sum(c.isalnum() for c in sentence) >= 4
 

@@ -74,7 +74,6 @@ class LanguageTools:
                     self._names[code] = name
         self._loaded: dict[str, Language] = {}
         self._stop_words = {code: _stop_words(code) for code in self._names}
-        self._matcher: Any = None
 
     @property
     def tokenizer(self) -> Language:
@@ -139,7 +138,7 @@ class NameMatcher:
         self._matcher = PhraseMatcher(self._pipeline.vocab, attr="LOWER")
         self._canonical: dict[tuple[str, str], str] = {}
         by_label: dict[str, list[Doc]] = {}
-        for name in names:
+        for name in sorted(names, key=lambda name: (name.text, name.label)):
             doc = self._pipeline.make_doc(name.text[:200])
             if len(name.text) > 1 and 0 < len(doc) <= 20 and not name.text.isdigit():
                 by_label.setdefault(name.label, []).append(doc)

@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import sqlite_vec
 
-from quire_engine.errors import IndexTooNewError, StoreError
+from quire_engine.errors import DamagedIndexError, IndexTooNewError, StoreError
 from quire_engine.index.migrations import MIGRATIONS
 
 FILE_NAME = "index.sqlite3"
@@ -27,7 +27,9 @@ def translated(what: str) -> Iterator[None]:
         # A full disk makes SQLite undo the transaction itself; that undoing it again fails says nothing.
         while isinstance(cause.__context__, apsw.Error):
             cause = cause.__context__
-        raise StoreError(f"{what}: {_explained(cause)}") from cause
+        damaged = isinstance(cause, apsw.CorruptError | apsw.NotADBError)
+        kind = DamagedIndexError if damaged else StoreError
+        raise kind(f"{what}: {_explained(cause)}") from cause
 
 
 def _explained(error: apsw.Error) -> str:
@@ -80,6 +82,17 @@ def connect(folder: Path, *, writable: bool) -> apsw.Connection:
         if writable:
             _migrate(connection)
     return connection
+
+
+def is_made(folder: Path) -> bool:
+    """Whether ``folder`` holds a database whose schema is there; one that was cut short has none."""
+    if not (folder / FILE_NAME).exists():
+        return False
+    connection = connect(folder, writable=False)
+    try:
+        return connection.table_exists("main", "meta")
+    finally:
+        connection.close()
 
 
 def has_schema(connection: apsw.Connection) -> bool:

@@ -28,7 +28,7 @@ FIELD_WEIGHTS: Mapping[str, float] = {
 _PROSE = frozenset({"body", "properties"})
 _LEAST_PASSAGES = 1000
 _SEQUENCE_KEY = "sequence"
-_FORMAT = 1
+_FORMAT = 2
 """Raised when what is indexed for the same chunk changes; an index of another format is built anew."""
 _MEMORY_MEGABYTES = 128
 
@@ -77,26 +77,38 @@ class WhooshKeywords:
 
         with _translated("creating the keyword index"):
             self._close_searcher()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            for folder in self._folder.parent.glob("keywords-*"):  # those of other formats too
+                shutil.rmtree(folder, ignore_errors=True)
             self._folder.mkdir(mode=0o700, parents=True)
             self._index = index.create_in(self._folder, _schema())
 
     @property
     def applied(self) -> int:
         """The highest outbox sequence whose change is committed; 0 for an empty index."""
+        return int(self._committed().get("sequence", 0))
+
+    @property
+    def source(self) -> str:
+        """The identity of the database that the last commit came from; empty for an empty index."""
+        return str(self._committed().get("source", ""))
+
+    def _committed(self) -> Mapping[str, Any]:
         if not self._ready():
-            return 0
+            return {}
         with _translated("reading the keyword index"), self._index.searcher() as searcher:
-            stored = searcher.document(key=_SEQUENCE_KEY)
-            return int(stored["sequence"]) if stored else 0
+            return searcher.document(key=_SEQUENCE_KEY) or {}
 
     def apply(
         self,
         deletions: Sequence[int],
         additions: Sequence[tuple[int, Mapping[str, str]]],
         sequence: int,
+        source: str = "",
     ) -> None:
-        """Delete chunks, add (chunk id, field texts), and commit with ``sequence``, all or nothing."""
+        """Delete chunks, add (chunk id, field texts), and commit with ``sequence``, all or nothing.
+
+        ``source`` names the database whose sequence it is.
+        """
         with _translated("writing the keyword index"):
             writer = self._index.writer(limitmb=_MEMORY_MEGABYTES)
             try:
@@ -105,7 +117,7 @@ class WhooshKeywords:
                 for chunk, fields in additions:
                     writer.add_document(key=f"{chunk:x}", chunk=chunk, words=weighted_terms(fields))
                 writer.delete_by_term("key", _SEQUENCE_KEY)
-                writer.add_document(key=_SEQUENCE_KEY, sequence=sequence)
+                writer.add_document(key=_SEQUENCE_KEY, sequence=sequence, source=source)
                 writer.commit()
             except BaseException:
                 writer.cancel()
@@ -224,7 +236,7 @@ def _schema() -> Any:
     from quire_engine.index.whoosh_bm25 import WeightedTerms
 
     number = COLUMN(NumericColumn("Q"))
-    return Schema(key=ID(unique=True), chunk=number, sequence=STORED, words=WeightedTerms())
+    return Schema(key=ID(unique=True), chunk=number, sequence=STORED, source=STORED, words=WeightedTerms())
 
 
 @contextmanager

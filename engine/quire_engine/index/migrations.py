@@ -92,6 +92,7 @@ CREATE TABLE embeddings (
     released_at REAL,                  -- when the last chunk with this hash went away
     PRIMARY KEY (fingerprint, hash)
 ) WITHOUT ROWID;
+CREATE INDEX embeddings_hash ON embeddings (hash);
 CREATE INDEX embeddings_released ON embeddings (released_at) WHERE released_at IS NOT NULL;
 
 CREATE TABLE embedding_queue (

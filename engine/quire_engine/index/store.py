@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -99,6 +100,10 @@ class IndexWriter:
             ),
         )
         self._put_links(identity, note)
+        # Without text of its own a note's names are indexed with its properties (see `_keyword_fields`).
+        had_text = any(digest is not None for digest in before.values())
+        if before and had_text != any(chunk.embed_hash is not None for chunk in chunks):
+            names_changed = True
         kept = {chunk.id for chunk in chunks}
         self._remove_chunks([(chunk, digest) for chunk, digest in before.items() if chunk not in kept])
         fresh = [chunk for chunk in chunks if chunk.id not in before]
@@ -334,6 +339,18 @@ class IndexWriter:
         """Forget changes that the keyword index has committed."""
         self._db.execute("DELETE FROM keyword_outbox WHERE sequence <= ?", (applied,))
         self.set_meta("keywords_applied", applied)
+
+    def last_sequence(self) -> int:
+        """The highest outbox sequence ever given out."""
+        sql = "SELECT seq FROM sqlite_sequence WHERE name = 'keyword_outbox'"
+        return int(self._db.execute(sql).get or 0)
+
+    def identity(self) -> str:
+        """A random name of this database, which a copy keeps and a new one does not have."""
+        if not self.meta("identity"):
+            with self.transaction():
+                self.set_meta("identity", uuid.uuid4().hex)
+        return str(self.meta("identity"))
 
     def refill_outbox(self) -> None:
         """Queue every chunk for a keyword index that starts empty."""

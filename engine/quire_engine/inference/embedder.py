@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -68,6 +68,7 @@ class SentenceEmbedder:
         self._fingerprint = f"{name}@{digest[:16]}/{self._max_tokens}/{_INPUT_FORMAT}"
         self._make_runtime = runtime
         self._runtime: Runtime | None = None
+        self._loading = threading.Lock()
         self.runtime_name = runtime_name
 
     @property
@@ -84,9 +85,10 @@ class SentenceEmbedder:
 
     def load(self) -> Runtime:
         """Make the runtime ready now instead of at the first text."""
-        if self._runtime is None:
-            self._runtime = self._make_runtime()
-        return self._runtime
+        with self._loading:
+            if self._runtime is None:
+                self._runtime = self._make_runtime()
+            return self._runtime
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         encodings = self._counter.encode_batch([_valid(t) for t in texts], add_special_tokens=False)
@@ -188,11 +190,6 @@ def _cuda_present() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
-
-
-def embed_hash(text: str) -> bytes:
-    """The key under which a text's vector is kept: BLAKE2b-16."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def pooling_mode(folder: Path) -> str:

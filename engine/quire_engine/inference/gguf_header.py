@@ -56,7 +56,7 @@ def read_header(path: Path) -> GGUFHeader:
     try:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
-                raise ModelError(f"{path} is not a GGUF file; choose a model file that ends in .gguf")
+                raise ModelError(f"{path} is not a GGUF file, whatever its name; choose another model file")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _Reader(path, data).header()
     except FileNotFoundError as error:

@@ -115,7 +115,9 @@ def _convert(folder: Path, target: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing notes about constants; the tests compare real vectors
         try:
-            network = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+            network = AutoModel.from_pretrained(
+                folder, attn_implementation="eager", use_safetensors=True, local_files_only=True
+            ).eval()
             example = torch.ones(2, 16, dtype=torch.long)
             dynamic = ov.PartialShape([-1, -1])
             converted = ov.convert_model(

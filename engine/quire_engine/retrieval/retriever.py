@@ -110,7 +110,11 @@ class Retriever:
         return convex_combination(Ranking("dense", near), Ranking("keyword", words), cosines, weight)
 
     def _hits(self, fused: Fused, limit: int) -> tuple[Hit, ...]:
-        candidates = fused[: limit * _SPARE]
+        hits = self._shown(fused[: limit * _SPARE], limit)
+        # Where near-duplicates crowd the top, what stands further down makes up for them.
+        return hits if len(hits) == limit else self._shown(fused, limit)
+
+    def _shown(self, candidates: Fused, limit: int) -> tuple[Hit, ...]:
         ids = [item for item, _, _ in candidates]
         found = self._chunks.hits(ids)
         present = [i for i in ids if i in found]

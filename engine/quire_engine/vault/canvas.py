@@ -59,8 +59,7 @@ def _markdown(node: dict[str, object]) -> str:
     value = node.get(written) if written else None
     if not isinstance(value, str):
         return ""
-    value = value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd").strip("\n")
-    value = value.encode("utf-8", "replace").decode("utf-8")
+    value = _clean(value).strip("\n")
     if kind == "text":
         return value
     value = " ".join(value.split())
@@ -68,8 +67,13 @@ def _markdown(node: dict[str, object]) -> str:
         return f"# {value}" if value else ""
     subpath = node.get("subpath")
     if kind == "file":
-        return f"![[{value}{subpath if isinstance(subpath, str) else ''}]]"
+        return f"![[{value}{' '.join(_clean(subpath).split()) if isinstance(subpath, str) else ''}]]"
     return value
+
+
+def _clean(value: str) -> str:
+    value = value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _in_groups(cards: list[_Node], groups: list[_Node]) -> list[str]:

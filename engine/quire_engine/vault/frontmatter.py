@@ -35,7 +35,7 @@ _TIME = re.compile(
 _WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NULLS = ("", "~", "null", "Null", "NULL")
 _MODIFIED = (
-    "modified", "updated", "date modified", "last_modified", "lastmod", "date", "created", "date created",
+    "modified", "updated", "date modified", "last modified", "last_modified", "lastmod",
 )  # fmt: skip
 
 

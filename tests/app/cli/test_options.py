@@ -58,7 +58,7 @@ class TestCondition:
 
 class TestFilters:
     def test_nothing_given_restricts_nothing(self) -> None:
-        assert not filters((), (), None, None, ())
+        assert filters((), (), None, None, ()) == Filters()
 
     def test_folders_and_tags_lose_their_decoration(self) -> None:
         found = filters(("./Projects/", "Areas\\Home"), ("#work", "area/home"), None, None, ())

@@ -184,16 +184,17 @@ class TestModified:
     @pytest.mark.parametrize(
         ("yaml", "seconds"),
         [
-            ("date: 1970-01-02", 86400.0),
+            ("updated: 1970-01-02", 86400.0),
             ("created: 1970-01-03\nmodified: 1970-01-02", 86400.0),
             ("date modified: 1970-01-01T01:00:00+01:00", 0.0),
             ("updated: '1970-01-01 00:01'", 60.0),
             ("lastmod: 1970-01-01T00:00:01.5Z", 1.5),
-            ("modified: soon\ndate: 1970-01-02", 86400.0),
-            ('date: "[[1970-01-02]]"', 86400.0),
+            ("modified: soon\nupdated: 1970-01-02", 86400.0),
+            ('updated: "[[1970-01-02]]"', 86400.0),
             ("modified: 2024-02-30", None),
             ("modified: 12", None),
             ("other: 2024-01-01", None),
+            ("created: 2024-01-01\ndate: 2024-01-01", None),
         ],
     )
     def test_the_first_date_in_order_of_meaning(self, yaml: str, seconds: float | None) -> None:

@@ -94,6 +94,8 @@ def verdict(answer: Answer) -> str:
             words = "Supported: every sentence has a verified citation."
         case AnswerStatus.PARTIAL:
             words = "Only partly supported: what the notes do not prove was left out."
+            if answer.model == "extractive":
+                words = "Only partly supported: the nearest sentences, which may not answer the question."
         case AnswerStatus.ABSTAINED:
             words = "No evidence."
             if answer.hits:
