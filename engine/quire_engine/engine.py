@@ -183,10 +183,10 @@ class Engine:
         """
         from quire_engine.vault.watcher import ChangeWatcher
 
+        place = self._vault.stat().st_ino
         with ChangeWatcher(self._vault) as watcher:
             on_sync(self.sync(progress, wait=_WATCH_WAIT))
             owed = False
-            place = self._vault.stat().st_ino
             while not stop.is_set():
                 if not self._vault.exists() or self._vault.stat().st_ino != place:
                     raise VaultError(f"the vault {self._vault} was moved or replaced; start watching again")

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from tiny_gguf import build
 
 from quire_engine import AskOptions, Engine
-from quire_engine.errors import ModelError, VaultError
+from quire_engine.errors import ConfigError, ModelError, QuireError, VaultError
 from quire_engine.locations import index_dir
 from quire_engine.records import (
     Answer,
@@ -85,6 +84,26 @@ class TestOpening:
         with pytest.raises(VaultError, match="not a folder"):
             Engine.open(tmp_path / "file")
 
+    def test_an_index_inside_the_vault_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("QUIRE_DATA_DIR", str(tmp_path / "vault" / "data"))
+        (tmp_path / "vault").mkdir()
+        with pytest.raises(ConfigError, match="inside the vault"):
+            Engine.open(tmp_path / "vault")
+        assert list((tmp_path / "vault").iterdir()) == []
+
+    def test_an_index_folder_that_others_may_write_to_is_tightened(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("QUIRE_DATA_DIR", str(tmp_path / "data"))
+        vault = tmp_path / "vault"
+        vault.mkdir()
+        index_dir(vault).mkdir(parents=True)
+        index_dir(vault).chmod(0o777)
+        Engine.open(vault).close()
+        assert index_dir(vault).stat().st_mode & 0o022 == 0
+
     def test_the_vault_is_never_written_to(self, engine: Engine, vault: Path) -> None:
         found = {str(p.relative_to(vault)) for p in vault.rglob("*") if p.is_file()}
         assert found == set(NOTES)
@@ -138,6 +157,25 @@ class TestSearch:
         assert all(s.contribution == pytest.approx(s.weight / (60 + s.rank)) for s in hit.trace.signals)
 
 
+class TestFreshness:
+    def test_a_hit_whose_note_changed_or_went_marks_the_result(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("QUIRE_DATA_DIR", str(tmp_path / "data"))
+        folder = tmp_path / "vault"
+        folder.mkdir()
+        (folder / "Otter.md").write_text("The otter eats crayfish in rivers.")
+        with Engine.open(folder) as engine:
+            engine.sync()
+            assert not engine.search("otter").incomplete
+            (folder / "Otter.md").write_text("The otter has moved away.")
+            assert engine.search("otter").incomplete
+            engine.sync()
+            assert not engine.search("otter").incomplete
+            (folder / "Otter.md").unlink()
+            assert engine.search("otter").incomplete
+
+
 class TestExtractiveAnswers:
     def test_an_answer_is_verbatim_and_cited(self, engine: Engine) -> None:
         answer = answer_of(engine, "How many eggs does a swift lay?")
@@ -167,6 +205,24 @@ class TestExtractiveAnswers:
         answer = answer_of(engine, "How long is the loaf baked?")
         assert "Bake the loaf at 230 degrees for 40 minutes." in answer.text
         assert "[!tip]" not in answer.text
+
+    def test_rows_of_one_table_share_its_header(self, engine: Engine) -> None:
+        answer = answer_of(engine, "How much water for rye flour and for spelt flour?")
+        assert answer.text.count("| Flour | Water |") == 1
+        assert "| Rye | 82 % |" in answer.text
+        assert "| Spelt | 65 % |" in answer.text
+
+    def test_what_is_only_near_the_question_is_not_called_supported(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("QUIRE_DATA_DIR", str(tmp_path / "data"))
+        folder = tmp_path / "vault"
+        folder.mkdir()
+        (folder / "Club.md").write_text("In 1988 the local bird club counted 140 pairs of swifts.")
+        with Engine.open(folder) as opened:
+            opened.sync()
+            answer = answer_of(opened, "Who is the president of the club?")
+            assert answer.status is not AnswerStatus.SUPPORTED
 
     def test_block_ids_are_not_part_of_an_answer(self, engine: Engine) -> None:
         assert "^nest" not in answer_of(engine, "How many eggs are in the clutch?").text
@@ -332,6 +388,49 @@ class TestWatching:
                 thread.join(30)
         assert [report.added for report in reports[:2]] == [1, 1]
 
+    def test_a_vault_that_is_moved_away_ends_the_watch(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("QUIRE_DATA_DIR", str(tmp_path / "data"))
+        folder = tmp_path / "vault"
+        folder.mkdir()
+        (folder / "One.md").write_text("First note.")
+
+        def move(_: SyncReport) -> None:
+            folder.rename(tmp_path / "moved")
+            folder.mkdir()
+
+        with Engine.open(folder) as engine:
+            with pytest.raises(VaultError, match="moved or replaced"):
+                engine.watch(threading.Event(), move)
+            assert engine.status().notes == 1
+
+    def test_trouble_is_told_and_tried_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("QUIRE_DATA_DIR", str(tmp_path / "data"))
+        folder = tmp_path / "vault"
+        folder.mkdir()
+        (folder / "One.md").write_text("First note.")
+        stop = threading.Event()
+        told: list[str] = []
+
+        with Engine.open(folder) as engine:
+
+            def first_sync(report: SyncReport) -> None:
+                if told:
+                    assert report.added == 1
+                    stop.set()
+                    return
+                (folder / "One.md").rename(tmp_path / "One.md")  # suddenly empty: refused
+
+            def troubled(error: QuireError) -> None:
+                told.append(str(error))
+                (tmp_path / "One.md").rename(folder / "One.md")
+                (folder / "Two.md").write_text("Second note.")
+
+            engine.watch(stop, first_sync, None, troubled)
+        assert len(told) == 1
+        assert "Nothing was deleted" in told[0]
+
 
 class TestConcurrency:
     def test_many_threads_search_while_one_writes(
@@ -343,13 +442,13 @@ class TestConcurrency:
         for n in range(20):
             (folder / f"Note {n}.md").write_text(f"Number {n} speaks of walnuts.")
         errors: list[BaseException] = []
+        written = threading.Event()
         with Engine.open(folder) as engine:
             engine.sync()
-            end = time.monotonic() + 3
 
             def read() -> None:
                 try:
-                    while time.monotonic() < end:
+                    while not written.is_set():
                         assert engine.search("walnuts").hits
                 except BaseException as error:
                     errors.append(error)
@@ -360,6 +459,7 @@ class TestConcurrency:
             for n in range(5):
                 (folder / f"Note {n}.md").write_text(f"Changed {n}: walnuts and almonds.")
                 engine.sync()
+            written.set()
             for reader in readers:
                 reader.join()
         assert errors == []
