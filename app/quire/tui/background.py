@@ -44,15 +44,19 @@ class _Cancelled(Exception):
     """The worker was cancelled; raised through the engine to leave a sync."""
 
 
-def answer(engine: Engine, question: str, number: int, post: Post) -> None:
-    """Answer question ``number``; leaves, closing the answer, as soon as the worker is cancelled."""
+def answer(engine: Engine, question: str, number: int, post: Post, *, update: bool) -> None:
+    """Answer question ``number``; leaves, closing the answer, as soon as the worker is cancelled.
+
+    With ``update`` changed notes are looked for first.
+    """
     worker = get_current_worker()
     text, stage = "", SEARCHING
     citations: tuple[Citation, ...] = ()
     post(AnswerProgressed(number, stage))
     try:
-        with suppress(QuireError):  # what is in the way of an update is in the status bar already
-            engine.sync()
+        if update:
+            with suppress(QuireError):  # the answer says when it comes from what is there
+                engine.sync()
         events = engine.ask(question)
         try:
             for event in events:

@@ -134,8 +134,9 @@ class TestLinks:
             await pilot.press("enter")
             await settle(pilot)
             shown = screen_text(garden)
-            assert shown.splitlines()[0].strip() == "Tools.md:7"
-            assert marked(shown) == ["7 ▌## Saw"]
+            assert shown.splitlines()[0].strip() == "Tools.md:7-9"
+            assert marked(shown)[0] == "7 ▌## Saw"
+            assert len(marked(shown)) == 3
             assert "← Orchard.md" in shown
             await pilot.press("escape")
             assert "Orchard.md" in screen_text(garden).splitlines()[0]
