@@ -89,6 +89,14 @@ def _append_word(found: list[str], word: str, keep_stop_words: bool) -> None:
         found.append(_stem(word[:_LONGEST]) if word.isascii() else word[:_LONGEST])
 
 
+def reading_trust(readability: float) -> float:
+    """How far an embedding model's view of a text can be trusted, 0 to 1, by its readability.
+
+    None up to a readability of 0.3 (Hindi, Arabic), all from 0.8 (English), in proportion between.
+    """
+    return min(1.0, max(0.0, (readability - 0.3) / 0.5))
+
+
 def query_terms(text: str) -> list[str]:
     """The distinct terms of a question, in order; stop words only when there is nothing else."""
     return list(dict.fromkeys(terms(text) or terms(text, keep_stop_words=True)))

@@ -96,7 +96,8 @@ class Indexer:
             self._writer.set_skipped(skipped)
             self._writer.set_meta("recipe", self._recipe)
             self._writer.set_meta("last_sync", begun_at)
-        self._catch_up_keywords(meter)
+        if plan.changed or plan.removed:
+            self._catch_up_keywords(meter)
         self._finish()
         if embed:
             self._embed(meter)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from quire_engine.analysis import reading_trust
 from quire_engine.answering.citations import CitationLedger, ReadNote
 from quire_engine.answering.drafts import DraftSentence
 from quire_engine.answering.extractive import (
@@ -14,7 +15,6 @@ from quire_engine.answering.extractive import (
     evidence_strength,
     extract,
     rank_sentences,
-    reading_trust,
 )
 from quire_engine.answering.generative import generate
 from quire_engine.interfaces import Embedder, LanguageModel

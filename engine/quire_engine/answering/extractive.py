@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quire_engine.analysis import query_terms, terms
+from quire_engine.analysis import query_terms, reading_trust, terms
 from quire_engine.answering.drafts import DraftSentence, Evidence
 from quire_engine.interfaces import Embedder
 from quire_engine.markup import plain
@@ -89,13 +89,17 @@ def rank_sentences(
     else:
         vectors = np.zeros((len(places) + 1, 1), dtype=np.float32)
         cosines = np.zeros(len(places), dtype=np.float32)
+    names = {
+        hit.chunk_id: set(terms(" ".join([hit.title, *hit.headings]), keep_stop_words=True))
+        for hit in hits[:_PASSAGES]
+    }
     best_score = max(hit.score for hit in hits) or 1.0
     ranked: list[Candidate] = []
     for row, (hit, start, end) in enumerate(places):
         inside = set(terms(plain(hit.text[start:end]), keep_stop_words=True))
         header = " ".join(_table_header(hit.text, start))
         inside.update(terms(plain(header)))
-        around = set(terms(" ".join([hit.title, *hit.headings]), keep_stop_words=True))
+        around = names[hit.chunk_id]
         covered = sum(
             weight if term in inside else 0.5 * weight if term in around else 0.0
             for term, weight in weights.items()
@@ -122,11 +126,6 @@ def extract(ranked: Sequence[Candidate], most: int) -> list[DraftSentence]:
     order = {id(c.hit): position for position, c in reversed(list(enumerate(chosen)))}
     chosen.sort(key=lambda c: (order[id(c.hit)], c.start))
     return [_draft(candidate) for candidate in chosen]
-
-
-def reading_trust(readability: float) -> float:
-    """How far the embedding model's view of a question can be trusted, 0 to 1, by its readability."""
-    return min(1.0, max(0.0, (readability - 0.3) / 0.5))
 
 
 def evidence_strength(ranked: Sequence[Candidate], trust: float) -> float:

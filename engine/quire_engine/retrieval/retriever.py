@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from quire_engine.analysis import reading_trust
 from quire_engine.interfaces import ChunkReader, Embedder, KeywordSearcher, VectorSearcher
 from quire_engine.records import Filters, Hit, SearchResult
 from quire_engine.retrieval.fusion import (
@@ -111,8 +112,10 @@ class Retriever:
 
     def _hits(self, fused: Fused, limit: int) -> tuple[Hit, ...]:
         hits = self._shown(fused[: limit * _SPARE], limit)
-        # Where near-duplicates crowd the top, what stands further down makes up for them.
-        return hits if len(hits) == limit else self._shown(fused, limit)
+        if len(hits) == limit or len(fused) <= limit * _SPARE:
+            return hits
+        # Near-duplicates crowd the top: what stands further down makes up for them.
+        return self._shown(fused, limit)
 
     def _shown(self, candidates: Fused, limit: int) -> tuple[Hit, ...]:
         ids = [item for item, _, _ in candidates]
@@ -146,10 +149,10 @@ def dense_weight(readability: float, share: float) -> float:
     """The share of dense retrieval, by what the embedding model can read of the question.
 
     A question that the vocabulary must spell (another language) is represented by noise; its keywords are
-    as good as ever. From a readability of 0.3 (Hindi, Arabic) to 0.8 (English) the weight grows in
-    proportion, from a seventh of ``share`` to ``share``; fitted on questions in eight languages.
+    as good as ever. The weight grows with `reading_trust` from a seventh of ``share`` to ``share``; fitted
+    on questions in eight languages.
     """
-    return share * (1 / 7 + 6 / 7 * min(1.0, max(0.0, (readability - 0.3) / 0.5)))
+    return share * (1 / 7 + 6 / 7 * reading_trust(readability))
 
 
 def _alike(ids: Sequence[int], vectors: Mapping[int, FloatArray], threshold: float) -> list[tuple[int, int]]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from quire_engine.answering.extractive import evidence_strength, extract, rank_sentences, reading_trust
+from quire_engine.analysis import reading_trust
+from quire_engine.answering.extractive import evidence_strength, extract, rank_sentences
 from quire_engine.records import Hit, ScoreTrace
 
 
