@@ -112,6 +112,7 @@ class TestInstalled:
             PYTHONPATH=str(installed),
             QUIRE_DATA_DIR=str(folder / "data"),
             QUIRE_CONFIG=str(folder / "config.toml"),
+            QUIRE_NO_DAEMON="1",
         )
 
     def test_is_what_gets_imported(self, installed: Path, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ END
             chmod +x "${{0%/*}}/quire"
         fi ;;
     "-m pytest"*) record "$*" && pwd ;;
+    "-P -m bench"*) record "$*" && printf 'cwd %s\npath %s\n' "$PWD" "$PYTHONPATH" ;;
     "-c import venv, ensurepip") [[ -z "${{NO_VENV:-}}" ]] ;;
     "-c import sys; sys.exit(sys.version_info < (3, 11))") [[ -z "${{OLD:-}}" ]] ;;
     "-c "*) ;;
@@ -404,6 +405,14 @@ class TestTest:
         result = checkout.run(".ci/run", HOME="/nowhere", PATH=f"{tools}:{os.environ['PATH']}")
         assert result.returncode == 0, result.stderr
         assert checkout.installed[-1] == "-m pytest"
+
+
+class TestBench:
+    def test_sets_up_then_measures_from_where_it_was_called(self, checkout: Checkout) -> None:
+        result = checkout.run("scripts/bench", "--json", "two words")
+        assert result.returncode == 0
+        assert checkout.installed[-1] == "-P -m bench --json two words"
+        assert result.stdout == f"cwd {checkout.record.parent}\npath {checkout.root}\n"
 
 
 class TestCheck:

@@ -1,7 +1,8 @@
 """What scripts read: Quire's records as JSON-safe dicts under versioned schema names.
 
 The field names are a promise. A field may be added within a version; one that changes its meaning or
-disappears needs a new version in ``schema``. Everything here is a pure function.
+disappears needs a new version in ``schema``. Everything here is a pure function. Importing this module costs
+nothing: a command that reads answers of the background engine has no use for the records themselves.
 """
 
 from __future__ import annotations
@@ -11,26 +12,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from quire_engine.records import (
-    Answer,
-    AnswerEvent,
-    AnswerFinished,
-    AnswerText,
-    Citation,
-    EvalReport,
-    Hit,
-    HitsFound,
-    IndexStatus,
-    InstalledModel,
-    ScoreTrace,
-    SearchResult,
-    SyncReport,
-    Wave,
-    WaveLoaded,
-)
-
 if TYPE_CHECKING:
     from quire_engine.doctor import Finding
+    from quire_engine.records import (
+        Answer,
+        AnswerEvent,
+        Citation,
+        EvalReport,
+        Hit,
+        IndexStatus,
+        InstalledModel,
+        ScoreTrace,
+        SearchResult,
+        SyncProgress,
+        SyncReport,
+        Wave,
+    )
 
 SEARCH = "quire.search/1"
 ANSWER = "quire.answer/1"
@@ -39,6 +36,7 @@ INDEX = "quire.index/1"
 STATUS = "quire.status/1"
 MODELS = "quire.models/1"
 DOCTOR = "quire.doctor/1"
+ENGINE = "quire.engine/1"
 
 Json = dict[str, Any]
 
@@ -99,9 +97,9 @@ def search(result: SearchResult) -> Json:
     }
 
 
-def search_lines(result: SearchResult) -> list[Json]:
-    """A search as one dict per hit, each of which stands on its own line."""
-    return [{"schema": SEARCH, "generation": result.generation, **hit(found)} for found in result.hits]
+def search_lines(result: Json) -> list[Json]:
+    """A search, ``quire.search/1``, as one dict per hit, each of which stands on its own line."""
+    return [{"schema": SEARCH, "generation": result["generation"], **found} for found in result["hits"]]
 
 
 def citation(value: Citation) -> Json:
@@ -148,6 +146,8 @@ def answer(value: Answer) -> Json:
 
 def answer_event(event: AnswerEvent) -> Json:
     """One step of an answer; ``type`` is ``hits``, ``wave``, ``text`` or ``answer``."""
+    from quire_engine.records import AnswerFinished, AnswerText, HitsFound, WaveLoaded
+
     match event:
         case HitsFound(result=result):
             return {**search(result), "schema": ANSWER, "type": "hits"}
@@ -160,6 +160,17 @@ def answer_event(event: AnswerEvent) -> Json:
             return {**answer(value), "type": "answer"}
 
 
+def progress(value: SyncProgress) -> Json:
+    """How far a sync is; ``seconds_left`` is ``null`` while that is unknown."""
+    return {
+        "stage": value.stage,
+        "done": value.done,
+        "total": value.total,
+        "rate": round(value.rate, 3),
+        "seconds_left": value.seconds_left,
+    }
+
+
 def index(report: SyncReport) -> Json:
     """What a sync did, ``quire.index/1``."""
     return {"schema": INDEX, **asdict(report), "skipped": [asdict(note) for note in report.skipped]}
@@ -170,6 +181,8 @@ def status(value: IndexStatus) -> Json:
     return {
         "schema": STATUS,
         **asdict(value),
+        "indexing": progress(value.indexing) if value.indexing else None,
+        "embedding": progress(value.embedding) if value.embedding else None,
         "topics": [asdict(topic) for topic in value.topics],
         "skipped": [asdict(note) for note in value.skipped],
         "warnings": [asdict(note) for note in value.warnings],

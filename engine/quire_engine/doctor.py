@@ -63,7 +63,7 @@ def diagnose(vault: Path | None, settings: Settings) -> Iterator[Finding]:
     yield found
     if not found.ok:
         return
-    yield _guarded("index", lambda: _index(vault))
+    yield _guarded("index", lambda: _index(vault, settings))
     if _WATCHES.exists():
         yield _guarded("file watching", lambda: _watching(vault, _WATCHES))
 
@@ -155,9 +155,9 @@ def _vault(vault: Path) -> Finding:
     return Finding("vault", True, f"{vault}, {entries} entries at its top")
 
 
-def _index(vault: Path) -> Finding:
+def _index(vault: Path, settings: Settings) -> Finding:
     from quire_engine.index.database import FILE_NAME, connect, has_schema, translated
-    from quire_engine.index.keywords import WhooshKeywords
+    from quire_engine.index.keywords import open_keywords
 
     folder = locations.index_dir(vault)
     if not (folder / FILE_NAME).exists():
@@ -173,7 +173,8 @@ def _index(vault: Path) -> Finding:
         connection.close()
     if problems != ["ok"]:
         return Finding("index", False, f"damaged: {problems[0]}", "run 'quire index --rebuild'")
-    if not owed and (found := WhooshKeywords(folder, writable=False).count()) != chunks:
+    keywords = open_keywords(folder, settings.retrieval.keywords, writable=False)
+    if not owed and (found := keywords.count()) != chunks:
         detail = f"the keyword index holds {found:,} passages of {chunks:,}"
         return Finding("index", False, detail, "run 'quire index --rebuild'")
     return Finding("index", True, f"{folder}, {'empty' if empty else 'intact'}")

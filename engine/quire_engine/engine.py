@@ -6,8 +6,8 @@ import importlib.util
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -17,18 +17,19 @@ from quire_engine import locations
 from quire_engine.errors import (
     ConfigError,
     DamagedIndexError,
-    IndexLockedError,
     QuireError,
     StoreError,
     VaultError,
 )
 from quire_engine.index.database import FILE_NAME, connect, is_made
-from quire_engine.index.keywords import WhooshKeywords
+from quire_engine.index.keywords import open_keywords
 from quire_engine.index.lock import write_lock
 from quire_engine.index.reader import IndexReader
-from quire_engine.index.store import IndexWriter, clear
+from quire_engine.index.store import clear
+from quire_engine.indexing.early import EarlyVectors
 from quire_engine.inference.embedder import SentenceEmbedder, open_embedder
 from quire_engine.interfaces import ProgressCallback
+from quire_engine.progress import Meter, ProgressBoard, posted
 from quire_engine.records import (
     AnswerEvent,
     FileStat,
@@ -37,6 +38,7 @@ from quire_engine.records import (
     Link,
     Note,
     SearchResult,
+    SyncProgress,
     SyncReport,
 )
 from quire_engine.retrieval.retriever import Retriever
@@ -46,15 +48,17 @@ from quire_engine.vault.scanner import read_file
 
 if TYPE_CHECKING:
     from quire_engine.chunking.sentences import LanguageTools
-    from quire_engine.indexing import Indexer
+    from quire_engine.indexing.desk import WriteDesk
+    from quire_engine.indexing.embedding import Embedding
+    from quire_engine.indexing.indexer import Indexer
+    from quire_engine.indexing.keeper import Keeper
     from quire_engine.inference.llama import LlamaModel
+    from quire_engine.interfaces import FloatArray
 
+_EARLY = 16
+"""Passages that a search embeds itself, while embedding is behind; a quarter of a second on two cores."""
 _CREATE_WAIT = 10.0
 """Seconds to wait for another process that is just creating the index."""
-_WATCH_TICK = 1.0
-_WATCH_RETRY = 5.0
-_WATCH_WAIT = 60.0
-"""Seconds that a watching process waits for another writer before it says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +80,25 @@ class Engine:
         self._settings = settings
         self._folder = folder
         self._reader = IndexReader(folder)
-        self._keywords = WhooshKeywords(folder, writable=False)
+        self._keywords = open_keywords(folder, settings.retrieval.keywords, writable=False)
         self._retriever = Retriever(
-            self._reader, self._reader, self._keywords, self._open_embedder, settings.retrieval
+            self._reader,
+            self._reader,
+            self._keywords,
+            self._open_embedder,
+            self._embed_early,
+            settings.retrieval,
         )
         self._embedder: SentenceEmbedder | None = None
         self._language_model: LlamaModel | None = None
         self._language_model_path: Path | None = None
         self._language_tools: LanguageTools | None = None
         self._loading = threading.RLock()
-        self._writing = threading.Lock()
+        self._early = EarlyVectors()
+        self._board = ProgressBoard(folder)
+        self._desk: WriteDesk | None = None
+        self._indexer: Indexer | None = None
+        self._keeper: Keeper | None = None
 
     @classmethod
     def open(cls, vault: Path, settings: Settings | None = None, *, discard: bool = False) -> Self:
@@ -116,7 +129,9 @@ class Engine:
         return cls(vault, settings, folder)
 
     def close(self) -> None:
-        """Release files and models."""
+        """Release files and models. A running `watch` must have ended."""
+        if self._desk is not None:
+            self._desk.close()
         self._retriever.close()
         self._keywords.close()
         self._reader.close()
@@ -139,35 +154,30 @@ class Engine:
         """Bring the index up to date with the vault; safe to interrupt, resumed by the next call.
 
         ``wait`` is how many seconds to wait for another process that is writing; after that
-        `IndexLockedError` is raised. With ``embed=False`` vectors are left for a later call.
+        `IndexLockedError` is raised. With ``embed=False`` vectors and names are left for a later call; else
+        they are made here, or waited for when another process is making them.
         """
-        with self._indexer(wait) as indexer:
-            return indexer.sync(progress, embed=embed)
+        indexer, embedding = self._writers()
+        with self._shown(progress) as meter:
+            report = indexer.sync(meter, wait=wait)
+            if not embed:
+                return report
+            embedded = embedding.run(meter, lambda: False, follow=True)
+            indexer.find_names()
+            return replace(
+                report,
+                embedded=embedded,
+                pending=embedding.waiting(),
+                generation=self._reader.generation,
+                seconds=meter.seconds,
+            )
 
     def forget(self, place: str, *, wait: float = 0.0) -> int:
         """Take a note, a folder or a topic out of the index, its vectors included; returns how many notes.
 
         What is still in the vault and not ignored comes back with the next sync.
         """
-        with self._indexer(wait) as indexer:
-            return indexer.forget(place.strip("/"))
-
-    @contextmanager
-    def _indexer(self, wait: float) -> Iterator[Indexer]:
-        from quire_engine.indexing import Indexer
-
-        embedder = self._open_embedder()
-        with ExitStack() as stack:
-            if not self._writing.acquire(timeout=max(0.0, wait)):
-                raise IndexLockedError("this process is updating the vault's index already; wait for that")
-            stack.callback(self._writing.release)
-            stack.enter_context(write_lock(self._folder, wait))
-            connection = connect(self._folder, writable=True)
-            stack.callback(connection.close)
-            writer = IndexWriter(connection, embedder.fingerprint, embedder.dimensions)
-            keywords = WhooshKeywords(self._folder, writable=True)
-            stack.callback(keywords.close)
-            yield Indexer(self._vault, self._settings, writer, keywords, embedder, self._tools)
+        return self._writers()[0].forget(place.strip("/"), wait=wait)
 
     def watch(
         self,
@@ -176,31 +186,57 @@ class Engine:
         progress: ProgressCallback | None = None,
         on_trouble: Callable[[QuireError], None] | None = None,
     ) -> None:
-        """Sync, then sync again whenever files change, until ``stop`` is set.
+        """Sync, then sync again whenever files change, until ``stop`` is set; to be run in a thread.
 
-        What fails after the first sync (another writer, a drive that is gone) is told to ``on_trouble``
-        and tried again; without that callback it is raised.
+        Structure and keywords come first, vectors and names behind them; a change is taken in before what is
+        left of those. What fails (another writer, a drive that is gone for a while) is told to ``on_trouble``
+        and tried again; without that callback it is raised. Raises `VaultError` when the vault's folder goes.
         """
-        from quire_engine.vault.watcher import ChangeWatcher
+        from quire_engine.indexing.keeper import Keeper
 
-        place = self._vault.stat().st_ino
-        with ChangeWatcher(self._vault) as watcher:
-            on_sync(self.sync(progress, wait=_WATCH_WAIT))
-            owed = False
-            while not stop.is_set():
-                if not self._vault.exists() or self._vault.stat().st_ino != place:
-                    raise VaultError(f"the vault {self._vault} was moved or replaced; start watching again")
-                if not (watcher.wait(_WATCH_RETRY if owed else _WATCH_TICK) or owed):
-                    continue
-                try:
-                    on_sync(self.sync(progress, wait=_WATCH_TICK if owed else _WATCH_WAIT))
-                    owed = False
-                except QuireError as error:
-                    if on_trouble is None:
-                        raise
-                    if not owed:
-                        on_trouble(error)
-                    owed = True
+        keeper = Keeper(self._vault, *self._writers())
+        self._keeper = keeper
+        try:
+            with self._shown(progress) as meter:
+                keeper.run(stop, on_sync, meter, on_trouble, self._board.clear)
+        finally:
+            self._keeper = None
+
+    def settle(self, timeout: float) -> bool:
+        """Wait until every change that the running `watch` has seen is indexed, at most ``timeout`` seconds.
+
+        The vectors are waited for as well when they are few. False when the index may be behind: time ran
+        out, the watch is in trouble, or there is none.
+        """
+        keeper = self._keeper
+        return keeper is not None and keeper.settle(timeout)
+
+    def _writers(self) -> tuple[Indexer, Embedding]:
+        from quire_engine.indexing.desk import WriteDesk
+        from quire_engine.indexing.embedding import Embedding
+        from quire_engine.indexing.indexer import Indexer
+
+        with self._loading:
+            embedder = self._open_embedder()
+            if self._desk is None:
+                self._desk = WriteDesk(self._folder, embedder, self._settings.retrieval.keywords)
+            if self._indexer is None:
+                self._indexer = Indexer(self._vault, self._settings, self._desk, embedder, self._tools)
+            return self._indexer, Embedding(self._desk, embedder, self._early)
+
+    @contextmanager
+    def _shown(self, progress: ProgressCallback | None) -> Iterator[Meter]:
+        """A meter whose readings other processes see as well."""
+
+        def show(event: SyncProgress) -> None:
+            self._board.post(event)
+            if progress is not None:
+                progress(event)
+
+        try:
+            yield Meter(show)
+        finally:
+            self._board.clear()
 
     # ------------------------------------------------------------------------------- search and answers
 
@@ -222,6 +258,20 @@ class Engine:
         if all(self._is_unchanged(path) for path in {hit.path for hit in result.hits}):
             return result
         return replace(result, incomplete=True)
+
+    def _embed_early(self, chunks: Sequence[int]) -> Mapping[int, FloatArray]:
+        """Vectors of the best candidates that wait for theirs: meaning counts from the first minute."""
+        chunks = chunks[:_EARLY]
+        vectors = self._early.get(chunks)
+        if waiting := self._reader.waiting_texts([c for c in chunks if c not in vectors]):
+            from quire_engine.chunking.chunker import embed_text
+
+            texts = [embed_text(headings, text) for _, headings, text in waiting]
+            rows = self._open_embedder().embed_passages(texts)
+            made = {chunk: row for (chunk, _, _), row in zip(waiting, rows, strict=True)}
+            self._early.keep(made)
+            vectors |= made
+        return vectors
 
     def ask(
         self, question: str, *, filters: Filters | None = None, options: AskOptions | None = None
@@ -293,14 +343,23 @@ class Engine:
         embedder = self._open_embedder()
         last_sync = self._reader.meta("last_sync")
         model = self._answer_model(None)
+        vectors, pending = self._reader.vector_count(), self._reader.count("embedding_queue")
+        indexing = embedding = None
+        if (shown := posted(self._folder)) is not None:
+            embedding = shown if shown.stage in ("model", "embed") else None
+            indexing = shown if embedding is None else None
+        if embedding is None and pending:
+            embedding = SyncProgress("embed", vectors, vectors + pending)
         return IndexStatus(
             vault=str(self._vault),
             index=str(self._folder),
             generation=self._reader.generation,
             notes=self._reader.count("notes"),
             chunks=self._reader.count("chunks"),
-            vectors=self._reader.vector_count(),
-            pending=self._reader.count("embedding_queue"),
+            vectors=vectors,
+            pending=pending,
+            indexing=indexing,
+            embedding=embedding,
             topics=self._reader.topics(),
             skipped=self._reader.skipped(),
             warnings=self._reader.warnings(),

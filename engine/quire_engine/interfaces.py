@@ -78,11 +78,27 @@ class KeywordWriter(Protocol):
     def apply(
         self,
         deletions: Sequence[int],
-        additions: Sequence[tuple[int, Mapping[str, str]]],
+        additions: Sequence[tuple[int, Mapping[str, float]]],
         sequence: int,
         source: str,
     ) -> None:
-        """Delete chunks, add (chunk id, fields), and commit with ``sequence`` and ``source`` in one step."""
+        """Delete chunks, add (chunk id, weighted terms), and commit, all in one step.
+
+        ``sequence`` and ``source`` become `applied` and `source`. A chunk that is there already is replaced.
+        """
+
+
+class KeywordIndex(KeywordSearcher, KeywordWriter, Protocol):
+    """A keyword index as its backends provide it: for reading, and where it was opened so, for writing."""
+
+    def rarity(self, words: Sequence[str]) -> dict[str, float]:
+        """Inverse document frequency of each term, as BM25 weighs it."""
+
+    def count(self) -> int:
+        """Chunks in the index."""
+
+    def close(self) -> None:
+        """Let go of files; the next use opens them again."""
 
 
 class ChunkReader(Protocol):

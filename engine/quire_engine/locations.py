@@ -39,6 +39,11 @@ def models_dir() -> Path:
     return data_dir() / "models"
 
 
+def engine_log(key: str) -> Path:
+    """The log of the background engine that ``key`` stands for."""
+    return data_dir() / "logs" / f"engine-{key}.log"
+
+
 def index_dir(vault: Path) -> Path:
     """The folder of a vault's index: outside the vault, named after its real path."""
     real = vault.resolve()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
+from operator import itemgetter
 
 _COMMENT_OR_CODE = re.compile(
     r"^[ \t>]*+(?P<fence>```|~~~)[^\n]*$|`[^`\n]+`|(?P<comment>%%|<!--)", re.MULTILINE
@@ -15,15 +17,18 @@ _WIKILINK = re.compile(r"!?\[\[([^\[\]\n|]{1,500})(?:\|([^\[\]\n]{1,500}))?\]\]"
 _LINK = re.compile(
     r"!?\[([^\[\]\n]{0,1000})\]\((?:<[^<>\n]{0,2000}>|[^()\s]{0,2000})(?:\s+\"[^\"\n]{0,500}\")?\)"
 )
+_LINK_WORDS: Callable[[re.Match[str]], str] = itemgetter(1)
 _BLOCK_ID = re.compile(r"[ \t]\^[A-Za-z0-9-]{1,64}[ \t]*$|^\^[A-Za-z0-9-]{1,64}[ \t]*$", re.MULTILINE)
-_LAST_BLOCK_ID = re.compile(r"(?:\s|^)\^[A-Za-z0-9-]{1,64}\s*\Z")
+_LAST_BLOCK_ID = re.compile(r"\^[A-Za-z0-9-]{1,64}\s*")
 _TABLE_RULE = re.compile(r"^[ \t]*+\|?+[ \t]*+:?+-{2,}+[ \t:|-]*+$", re.MULTILINE)
-_LINE_START = re.compile(
-    r"^[ \t]{0,64}(?:>[ \t]?)+|^[ \t]{0,64}(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[.\][ \t]+)?", re.MULTILINE
-)
+# These two begin with a character, not with a look around: the search then leaps from one to the next.
+_LINE_START = re.compile(r"\n[ \t]{0,64}(?:(?:>[ \t]?)+|(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[.\][ \t]+)?)")
 _CALLOUT = re.compile(r"^[ \t]*\[!([A-Za-z-]{1,40})\][+-]?[ \t]*", re.MULTILINE)
 _EMPHASIS = re.compile(
-    r"(?<![\\\w])(?:\*{1,3}|_{1,3}|~~|==)(?=\S)|(?<=\S)(?:\*{1,3}|_{1,3}|~~|==)(?!\w)|`{1,3}"
+    "|".join(
+        rf"{mark}(?:(?<![\\\w]{mark}){more}(?=\S)|(?<=\S{mark}){more}(?!\w))"
+        for mark, more in ((r"\*", r"\*{0,2}"), ("_", "_{0,2}"), ("~", "~"), ("=", "="))
+    )
 )
 _HEADING = re.compile(r"^#{1,6}[ \t]+", re.MULTILINE)
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,64}\]:?")
@@ -32,8 +37,12 @@ _SPACES = re.compile(r"[ \t]+")
 
 def without_block_id(text: str) -> str:
     """``text`` without the block id at its very end, if it has one."""
-    match = _LAST_BLOCK_ID.search(text)
-    return text[: match.start()] if match else text
+    caret = text.rfind("^")
+    if caret < 0 or not _LAST_BLOCK_ID.fullmatch(text, caret):
+        return text
+    if caret == 0:
+        return ""
+    return text[: caret - 1] if text[caret - 1].isspace() else text
 
 
 def plain(text: str) -> str:
@@ -43,20 +52,27 @@ def plain(text: str) -> str:
     """
     if "%%" in text or "<!--" in text:
         text = _without_comments(text)
-    if "[" in text:
+    if "[[" in text:
         text = _WIKILINK.sub(lambda m: m.group(2) or m.group(1).replace("#", " ").replace("^", ""), text)
-        text = _LINK.sub(r"\1", text)
+    if "](" in text:
+        text = _LINK.sub(_LINK_WORDS, text)
+    if "[^" in text:
         text = _FOOTNOTE.sub("", text)
     if "^" in text:
         text = _BLOCK_ID.sub("", text)
     if "|" in text:
-        text = _TABLE_RULE.sub("", text).replace("|", " ")
-    text = _LINE_START.sub("", text)
+        if "--" in text:
+            text = _TABLE_RULE.sub("", text)
+        text = text.replace("|", " ")
+    text = _LINE_START.sub("\n", "\n" + text)[1:]
     if "[!" in text:
         text = _CALLOUT.sub("", text)
-    text = _HEADING.sub("", text)
-    text = _EMPHASIS.sub("", text)
-    return _SPACES.sub(" ", text).strip()
+    if "#" in text:
+        text = _HEADING.sub("", text)
+    text = _EMPHASIS.sub("", text).replace("`", "")
+    if "  " in text or "\t" in text:
+        text = _SPACES.sub(" ", text)
+    return text.strip()
 
 
 def _without_comments(text: str) -> str:

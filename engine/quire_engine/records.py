@@ -212,6 +212,10 @@ class IndexStatus:
     chunks: int
     vectors: int
     pending: int
+    indexing: SyncProgress | None
+    """How far the process is that brings structure and keywords up to date; ``None`` when none does."""
+    embedding: SyncProgress | None
+    """How many vectors there are, with rate and time left while a process makes them; ``None``: all are."""
     topics: tuple[TopicStatus, ...]
     skipped: tuple[SkippedNote, ...]
     warnings: tuple[SkippedNote, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
@@ -12,12 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
 
 from quire_engine import locations
 from quire_engine.errors import ConfigError
@@ -51,6 +46,8 @@ class EmbeddingSettings(_Section):
 
 
 class RetrievalSettings(_Section):
+    keywords: Literal["whoosh", "tantivy"] = "whoosh"
+    """What keeps the keyword index; ``tantivy`` needs ``pip install 'quire[tantivy]'``."""
     candidates: int = Field(default=100, ge=10, le=2000)
     """How many passages each retriever brings."""
     fusion: Literal["convex", "rrf"] = "convex"
@@ -80,12 +77,13 @@ class AnswerSettings(_Section):
     """CPU threads; 0 means all cores."""
 
 
-class Settings(BaseSettings):
-    """Everything that can be set. `load` reads it; tests may construct it."""
+class EngineSettings(_Section):
+    idle_minutes: float = Field(default=30.0, gt=0)
+    """The background engine leaves after so long without a question and without work."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="QUIRE_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+
+class Settings(_Section):
+    """Everything that can be set. `load` reads it from where users set it."""
 
     vault: Path | None = None
     """The folder of notes."""
@@ -94,46 +92,58 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     answer: AnswerSettings = AnswerSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, locations.config_file())
+    engine: EngineSettings = EngineSettings()
 
 
-def load(**flags: Any) -> Settings:
+def load(environment: Mapping[str, str] | None = None, **flags: Any) -> Settings:
     """Read the settings; ``flags`` (``vault=…``, ``answer={"model": …}``) win over file and environment.
 
-    Raises `ConfigError`, in one line, for a file that is not TOML, an unknown key or a wrong value.
+    ``environment`` is this process's when not given; another's when a question is answered for it. Raises
+    `ConfigError`, in one line, for a file that is not TOML, an unknown key or a wrong value.
     """
+    file = locations.config_file()
     try:
-        return Settings(**flags)
+        values = tomllib.loads(file.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        values = {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    variables = _variables(os.environ if environment is None else environment)
+    try:
+        return Settings(**_over(_over(values, variables), flags))
     except ValidationError as error:
         raise _wrong(error) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{locations.config_file()} is not valid TOML: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"cannot read {locations.config_file()}: {error.strerror}") from error
 
 
-class _FileSettings(Settings):
-    """What the file alone says; the environment plays no part in what is written to it."""
+def _variables(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What ``QUIRE_SECTION__KEY`` variables set; other variables of that prefix name places, not settings."""
+    values: dict[str, Any] = {}
+    for variable in sorted(environment, key=lambda name: name.count("__")):  # a section before its keys
+        prefix, _, rest = variable.lower().partition("_")
+        names = rest.split("__")
+        if prefix != "quire" or names[0] not in Settings.model_fields:
+            continue
+        value: Any = environment[variable]
+        if names != ["vault"] and value.lstrip()[:1] in ("{", "["):  # a whole section, a table or a list
+            with contextlib.suppress(ValueError):
+                value = json.loads(value)
+        for name in reversed(names):
+            value = {name: value}
+        values = _over(values, value)
+    return values
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        *others: PydanticBaseSettingsSource,
-        **named: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
+
+def _over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """``low`` with what ``high`` says instead, section by section."""
+    merged = dict(low)
+    for key, value in high.items():
+        below = merged.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = _over(below, value)
+        merged[key] = value
+    return merged
 
 
 def save(key: str, value: object) -> Path:
@@ -160,7 +170,7 @@ def save(key: str, value: object) -> Path:
             if not isinstance(table, Mapping):
                 raise KeyError(name)
         table[names[-1]] = os.fspath(value) if isinstance(value, os.PathLike) else value
-        found: Any = _FileSettings(**document.unwrap()).model_dump(mode="json")
+        found: Any = Settings(**document.unwrap()).model_dump(mode="json")
         for name in names:
             found = found[name]
         if isinstance(found, dict):

@@ -21,6 +21,7 @@ from quire_engine.records import (
     SearchResult,
     Signal,
     SkippedNote,
+    SyncProgress,
     SyncReport,
     TopicStatus,
     Wave,
@@ -85,7 +86,7 @@ class TestSearch:
         assert hit["trace"]["duplicates"] == ["Old.md:1-2"]
 
     def test_lines_stand_alone(self) -> None:
-        (line,) = contract.search_lines(RESULT)
+        (line,) = contract.search_lines(contract.search(RESULT))
         assert line["schema"] == "quire.search/1"
         assert line["generation"] == 7
         assert line["rank"] == 1
@@ -144,6 +145,8 @@ class TestEverythingElse:
             chunks=5,
             vectors=4,
             pending=1,
+            indexing=None,
+            embedding=SyncProgress("embed", 4, 5, 2.0, 0.5),
             topics=(TopicStatus("Garden", 2, 5),),
             skipped=(SkippedNote("big.md", "too large"),),
             warnings=(),
@@ -159,6 +162,10 @@ class TestEverythingElse:
         assert record["topics"] == [{"topic": "Garden", "notes": 2, "chunks": 5}]
         assert record["skipped"] == [{"path": "big.md", "reason": "too large"}]
         assert record["pending"] == 1
+        assert record["indexing"] is None
+        assert record["embedding"] == {
+            "stage": "embed", "done": 4, "total": 5, "rate": 2.0, "seconds_left": 0.5
+        }  # fmt: skip
 
     def test_a_sync_report_names_skipped_notes(self) -> None:
         record = contract.index(SyncReport(added=2, skipped=(SkippedNote("big.md", "too large"),)))

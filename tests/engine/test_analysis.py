@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quire_engine import analysis
 from quire_engine.analysis import STOP_WORDS, fold, query_terms, terms
 
 
@@ -126,6 +127,16 @@ class TestTerms:
     @given(st.text(), st.text())
     def test_text_on_one_side_of_a_line_break_does_not_change_the_other(self, left: str, right: str) -> None:
         assert terms(f"{left}\n{right}") == terms(left) + terms(right)
+
+
+    @given(st.text(alphabet="aZ'_ s9.d-\n", max_size=20), st.booleans())
+    def test_plain_text_has_the_terms_that_it_has_beside_other_text(self, text: str, keep: bool) -> None:
+        assert terms(text, keep_stop_words=keep) == terms(f"{text} é", keep_stop_words=keep)[:-1]
+
+    def test_more_words_than_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(analysis, "_MOST_WORDS", 10)
+        text = " ".join(f"word{number}ing the" for number in range(50))
+        assert terms(text) == terms(text) == [f"word{number}" for number in range(50)]
 
 
 class TestQueryTerms:

@@ -52,6 +52,43 @@ class TestLoad:
         answer = load(answer={"model": "flag"}).answer
         assert (answer.model, answer.sentences, answer.seed, answer.max_tokens) == ("flag", 3, 2, 20)
 
+    def test_another_process_is_read_by_its_environment(
+        self, config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config.write_text("[answer]\nseed = 2\n")
+        monkeypatch.setenv("QUIRE_ANSWER__MODEL", "mine")
+        answer = load({"QUIRE_ANSWER__SENTENCES": "3", "PATH": "/bin"}).answer
+        assert (answer.model, answer.sentences, answer.seed) == ("", 3, 2)
+
+    @pytest.mark.parametrize(
+        "variables",
+        [
+            {"QUIRE_ANSWER": '{"model": "a", "seed": 7}'},
+            {"QUIRE_ANSWER__MODEL": "a", "QUIRE_ANSWER__SEED": "7"},
+            {"quire_answer__model": "a", "QUIRE_ANSWER": '{"model": "b", "seed": 7}'},
+        ],
+    )
+    def test_a_section_can_be_set_as_a_whole_and_by_its_keys(self, variables: dict[str, str]) -> None:
+        answer = load(variables).answer
+        assert (answer.model, answer.seed) == ("a", 7)
+
+    def test_lists_and_tables_are_json(self) -> None:
+        settings = load(
+            {"QUIRE_SCAN__IGNORE": '["a", "b/"]', "QUIRE_CHUNKING__PIPELINES__DE": "de_core_news_sm"}
+        )
+        assert settings.scan.ignore == ["a", "b/"]
+        assert settings.chunking.pipelines == {"de": "de_core_news_sm"}
+        with pytest.raises(ConfigError, match=r"'scan\.ignore': Input should be a valid list"):
+            load({"QUIRE_SCAN__IGNORE": "[a, b]"})
+
+    def test_a_folder_may_be_called_anything(self) -> None:
+        assert load({"QUIRE_VAULT": "[1]"}).vault == Path("[1]")
+
+    def test_an_unknown_key_of_a_section_is_refused_and_places_are_no_settings(self) -> None:
+        load({"QUIRE_DATA_DIR": "/data", "QUIRE_DEBUG": "1"})
+        with pytest.raises(ConfigError, match=r"'answer\.modle': there is no such setting"):
+            load({"QUIRE_ANSWER__MODLE": "x"})
+
     @pytest.mark.parametrize(
         ("text", "complaint"),
         [

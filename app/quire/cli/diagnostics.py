@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import traceback
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import TextIO
@@ -107,6 +106,8 @@ class Diagnostics:
         if line:
             self.error(line)
         if line and os.environ.get("QUIRE_DEBUG"):
+            import traceback
+
             self._write("".join(traceback.format_exception(error)))
         return code
 

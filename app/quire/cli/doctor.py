@@ -24,7 +24,7 @@ def command(as_json: bool, vault: Path | None, colour: bool | None) -> ExitCode:
     session = Session(vault, colour)
     output, palette = session.output, session.output.palette
     findings = []
-    for finding in diagnose(session.vault_if_any, session.settings):
+    for finding in diagnose(session.choice.vault_if_any, session.settings):
         findings.append(finding)
         if as_json:
             session.diagnostics.transient(f"looked at {finding.name}")

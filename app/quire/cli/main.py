@@ -21,6 +21,7 @@ _COMMANDS = {
     "status": ("quire.cli.status", "Show what the index holds."),
     "models": ("quire.cli.models", "List, fetch, choose and check models."),
     "watch": ("quire.cli.watch", "Keep the index up to date while notes change."),
+    "engine": ("quire.cli.engine", "Look after the background engine."),
     "eval": ("quire.cli.evaluate", "Measure retrieval against judged questions."),
     "doctor": ("quire.cli.doctor", "Examine this installation."),
 }

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from quire_engine.records import Filters
+    from datetime import datetime
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -28,6 +26,8 @@ class Moment(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, (int, float)):
             return float(value)
+        from datetime import datetime
+
         text = str(value).strip()
         try:
             if match := _RELATIVE.fullmatch(text):
@@ -44,6 +44,9 @@ def ago(amount: int, unit: str, now: datetime | None = None) -> datetime:
 
     Raises `ValueError` or `OverflowError` when that lies outside the calendar.
     """
+    import calendar
+    from datetime import datetime, timedelta
+
     now = now or datetime.fromtimestamp(time.time())
     if unit in "dw":
         return now - timedelta(days=amount * (7 if unit == "w" else 1))
@@ -134,6 +137,12 @@ def query_options(command: Decorated) -> Decorated:
             click.option(
                 "--no-sync", is_flag=True, help="Use the index as it is; do not look for changes first."
             ),
+            click.option(
+                "--no-daemon",
+                is_flag=True,
+                envvar="QUIRE_NO_DAEMON",
+                help="Answer in this process, without the background engine. Also: QUIRE_NO_DAEMON=1.",
+            ),
         ]
     ):
         command = option(command)
@@ -195,15 +204,16 @@ def filters(
     since: float | None,
     before: float | None,
     where: tuple[tuple[str, str], ...],
-) -> Filters:
-    """The filter that the options of `filter_options` ask for; the vault as a folder restricts nothing."""
-    from quire_engine.records import Filters
+) -> dict[str, Any]:
+    """The filter that the options of `filter_options` ask for, as part of an inquiry.
 
+    The vault as a folder restricts nothing.
+    """
     named = (folder.replace("\\", "/").removeprefix("./").strip("/") for folder in folders)
-    return Filters(
-        folders=tuple(whole(folder) for folder in named if folder not in ("", ".")),
-        tags=tuple(whole(tag).lstrip("#") for tag in tags),
-        since=since,
-        before=before,
-        where=tuple((whole(name), whole(value)) for name, value in where),
-    )
+    return {
+        "folders": [whole(folder) for folder in named if folder not in ("", ".")],
+        "tags": [whole(tag).lstrip("#") for tag in tags],
+        "since": since,
+        "before": before,
+        "where": [[whole(name), whole(value)] for name, value in where],
+    }

@@ -1,4 +1,8 @@
-"""Passages for people: where they stand, and the part of them that meets the question."""
+"""Passages for people: where they stand, and the part of them that meets the question.
+
+Hits and citations are taken as scripts read them (`quire.contract`): that is how they come from the
+background engine, and making records of them again would take longer than showing them.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from quire.cli.terminal import Palette, inert, shorten, wrap
-from quire_engine.records import Citation, Hit, ScoreTrace
+from quire.contract import Json
 
 _EXCERPT_LINES = 3
 _MOST_WORDS = 64
 _WORD = re.compile(r"\w+")
-_WIDE_SCRIPT = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _PLAIN_WORDS = frozenset(
     "a an and are as at be by can did do does for from had has have how i in is it me my of on or that the "
     "their this to was we were what when where which who why will with you your".split()
@@ -26,7 +29,7 @@ def question_words(question: str) -> list[str]:
     """
     words: dict[str, None] = {}
     for word in _WORD.findall(question[:4096].casefold()):
-        if _WIDE_SCRIPT.search(word) and len(word) > 2:
+        if _is_wide(word) and len(word) > 2:
             words.update(dict.fromkeys(word[i : i + 2] for i in range(len(word) - 1)))
         elif word not in _PLAIN_WORDS:
             words[word] = None
@@ -38,8 +41,15 @@ def pattern(words: Sequence[str]) -> re.Pattern[str] | None:
     if not words:
         return None
     forms = sorted(map(re.escape, words), key=len, reverse=True)
-    starts = (form if _WIDE_SCRIPT.search(form) else rf"\b{form}\w*" for form in forms)
+    starts = (form if _is_wide(form) else rf"\b{form}\w*" for form in forms)
     return re.compile("|".join(starts), re.IGNORECASE)
+
+
+def _is_wide(text: str) -> bool:
+    """Whether ``text`` holds Chinese, Japanese or Korean, where no spaces part words."""
+    return not text.isascii() and any(
+        "\u2e80" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" or "\uf900" <= c <= "\ufaff" for c in text
+    )
 
 
 def excerpt(text: str, words: Sequence[str], length: int) -> str:
@@ -84,44 +94,44 @@ def heading_path(headings: Sequence[str]) -> str:
 
 
 def hit_lines(
-    hit: Hit, words: Sequence[str], palette: Palette, width: int, *, explain: bool = False
+    hit: Json, words: Sequence[str], palette: Palette, width: int, *, explain: bool = False
 ) -> Iterator[str]:
     """A hit: its place and headings, then the passage around the question's words, then perhaps its score."""
-    headings = heading_path(hit.headings)
-    yield palette.place(place(hit.path, hit.start_line, hit.end_line)) + (
+    headings = heading_path(hit["headings"])
+    yield palette.place(place(hit["path"], hit["start_line"], hit["end_line"])) + (
         f"  {palette.faint(headings)}" if headings else ""
     )
-    lines = list(wrap(inert(excerpt(hit.text, words, (width - 4) * _EXCERPT_LINES)), width - 4))
+    lines = list(wrap(inert(excerpt(hit["text"], words, (width - 4) * _EXCERPT_LINES)), width - 4))
     if len(lines) > _EXCERPT_LINES:
         lines[_EXCERPT_LINES - 1] = shorten(lines[_EXCERPT_LINES - 1] + " …", width - 4)
     for line in lines[:_EXCERPT_LINES]:
         yield "    " + highlighted(line, words, palette)
     if explain:
-        yield "    " + palette.faint(f"score {hit.score:.4f} = {explanation(hit.trace)}")
-        for duplicate in hit.trace.duplicates:
+        yield "    " + palette.faint(f"score {hit['score']:.4f} = {explanation(hit['trace'])}")
+        for duplicate in hit["trace"]["duplicates"]:
             yield "    " + palette.faint(f"also at {inert(duplicate)}")
 
 
-def explanation(trace: ScoreTrace) -> str:
+def explanation(trace: Json) -> str:
     """The sum that makes a score."""
     return " + ".join(
-        f"{signal.contribution:.4f} "
-        f"({inert(signal.name)} #{signal.rank}, {signal.score:.3f}, weight {signal.weight:g})"
-        for signal in trace.signals
+        f"{signal['contribution']:.4f} "
+        f"({inert(signal['name'])} #{signal['rank']}, {signal['score']:.3f}, weight {signal['weight']:g})"
+        for signal in trace["signals"]
     )
 
 
-def citation_lines(citation: Citation, palette: Palette, width: int | None) -> Iterator[str]:
+def citation_lines(citation: Json, palette: Palette, width: int | None) -> Iterator[str]:
     """A citation on one line, or on several when ``width`` columns do not hold it."""
-    where = place(citation.path, citation.start_line, citation.end_line)
-    headings = heading_path(citation.headings)
-    lead = f"[{citation.n}]"
+    where = place(citation["path"], citation["start_line"], citation["end_line"])
+    headings = heading_path(citation["headings"])
+    lead = f"[{citation['n']}]"
     head = f"{palette.strong(lead)} {palette.place(where)}"
     if headings:
         head += palette.faint(f" › {headings}")
-    if not citation.verified:
+    if not citation["verified"]:
         head += " " + palette.doubtful("(not verified)")
-    quote = f"“{inert(' '.join(citation.quote.split()))}”"
+    quote = "“" + inert(" ".join(citation["quote"].split())) + "”"
     if width is None or len(f"{lead} {where} › {headings}  {quote}") <= width:
         yield f"{head}  {quote}"
         return

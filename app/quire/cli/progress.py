@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from quire import contract
 from quire.cli.diagnostics import Diagnostics
 from quire.cli.quantities import duration, size
-from quire_engine.records import SyncProgress
+from quire.contract import Json
+
+if TYPE_CHECKING:
+    from quire_engine.records import SyncProgress
 
 _REDRAW_SECONDS = 0.1
 _BAR_CELLS = 24
@@ -46,17 +50,12 @@ class Progress:
 
     def sync(self, event: SyncProgress) -> None:
         """Show a step of a sync."""
-        label, unit = _LABELS[event.stage]
-        details = []
-        if event.total:
-            details.append(f"{event.done:,}/{event.total:,}")
-        elif event.done:
-            details.append(f"{event.done:,}")
-        if event.rate > 0 and unit:
-            details.append(f"{event.rate:,.0f} {unit}/s")
-        if event.seconds_left is not None:
-            details.append(f"{duration(event.seconds_left)} left")
-        self._show(label, event.done, event.total, "  ".join(details))
+        self.step(contract.progress(event))
+
+    def step(self, event: Json) -> None:
+        """Show a step of a sync that another process tells of."""
+        label, done, total = _LABELS[event["stage"]][0], event["done"], event["total"]
+        self._show(label, done, total, step_details(event))
 
     def count(self, label: str, done: int, total: int) -> None:
         """Show that ``done`` of ``total`` things are done."""
@@ -96,6 +95,21 @@ class Progress:
         if total and tenth > self._logged.get(label, 0):
             self._logged[label] = tenth
             self._diagnostics.note(f"{label}: {_percent(done, total)} %  {details}".rstrip())
+
+
+def step_details(event: Json) -> str:
+    """Counts, rate and time left of a step, as far as they are known."""
+    unit, done, total = _LABELS[event["stage"]][1], event["done"], event["total"]
+    details = []
+    if total:
+        details.append(f"{done:,}/{total:,}")
+    elif done:
+        details.append(f"{done:,}")
+    if event["rate"] > 0 and unit:
+        details.append(f"{event['rate']:,.0f} {unit}/s")
+    if event["seconds_left"] is not None:
+        details.append(f"{duration(event['seconds_left'])} left")
+    return "  ".join(details)
 
 
 def _percent(done: int, total: int) -> int:

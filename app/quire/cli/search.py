@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,10 +11,9 @@ from quire.cli import batch as batches
 from quire.cli.diagnostics import ExitCode, worst
 from quire.cli.options import colour_option, filters, query_options, vault_option
 from quire.cli.passages import hit_lines, question_words
+from quire.cli.questions import Questions
 from quire.cli.session import Session
-
-if TYPE_CHECKING:
-    from quire_engine.records import SearchResult
+from quire.contract import Json
 
 
 @click.command("search", short_help="Find passages.")
@@ -31,6 +29,7 @@ def command(
     limit: int,
     explain: bool,
     no_sync: bool,
+    no_daemon: bool,
     folders: tuple[str, ...],
     tags: tuple[str, ...],
     since: float | None,
@@ -45,53 +44,52 @@ def command(
     incomplete or behind the vault.
     """
     question = batches.one_question(query, batch, as_json, as_lines)
-    restriction = filters(folders, tags, since, before, where)
+    options = {
+        "limit": limit,
+        "filters": filters(folders, tags, since, before, where),
+        "sync": not no_sync,
+    }
     session = Session(vault, colour)
-    with session.open() as engine:
-        fresh = no_sync or session.freshen(engine)
-
-        def found(text: str) -> SearchResult:
-            return engine.search(text, limit=limit, filters=restriction)
-
+    with Questions(session, "search", options, daemon=not no_daemon) as questions:
         if question is None:
 
-            def respond(text: str) -> tuple[dict[str, Any], ExitCode]:
-                result = found(text)
-                return contract.search(result), outcome(result, fresh)
+            def respond(text: str) -> tuple[Json, ExitCode]:
+                result = questions.last(text)
+                return result, outcome(result)
 
             assert batch is not None
             return batches.run(session, batch, contract.SEARCH, respond)
 
-        result = found(question)
+        result = questions.last(question)
         if as_json:
-            session.output.json(contract.search(result))
+            session.output.json(result)
         elif as_lines:
             for record in contract.search_lines(result):
                 session.output.json(record)
         else:
             show(session, result, explain)
-        return outcome(result, fresh)
+        return outcome(result)
 
 
-def show(session: Session, result: SearchResult, explain: bool) -> None:
+def show(session: Session, result: Json, explain: bool) -> None:
     """Print hits for people."""
-    output, words = session.output, question_words(result.query)
-    for hit in result.hits:
-        if hit.rank > 1 and output.terminal:
+    output, words = session.output, question_words(result["query"])
+    for hit in result["hits"]:
+        if hit["rank"] > 1 and output.terminal:
             output.line()
         for line in hit_lines(hit, words, output.palette, output.width, explain=explain):
             output.line(line)
-    if not result.hits:
+    if not result["hits"]:
         session.diagnostics.note("nothing found")
-    if result.incomplete:
+    if result["incomplete"]:
         session.diagnostics.warning("the index is incomplete; run 'quire index' to finish it")
 
 
-def outcome(result: SearchResult, fresh: bool) -> ExitCode:
-    """The exit code of a search; ``fresh`` is False when the index could not be brought up to date."""
+def outcome(result: Json) -> ExitCode:
+    """The exit code of a search, ``quire.search/1``."""
     return worst(
         (
-            ExitCode.DONE if result.hits else ExitCode.NO_EVIDENCE,
-            ExitCode.INCOMPLETE if result.incomplete or not fresh else ExitCode.DONE,
+            ExitCode.DONE if result["hits"] else ExitCode.NO_EVIDENCE,
+            ExitCode.INCOMPLETE if result["incomplete"] else ExitCode.DONE,
         )
     )

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from quire.choice import Choice
 from quire.cli.diagnostics import Diagnostics
-from quire.cli.options import wrong_usage
 from quire.cli.output import Output
 from quire.cli.progress import Progress
+from quire.contract import Json
 from quire_engine.errors import IndexLockedError
 
 if TYPE_CHECKING:
     from quire_engine import Engine, Settings
 
-_QUIET_SECONDS = 0.5
+QUIET_SECONDS = 0.5
 """Looking for changes is not worth a word when it takes less."""
 _SYNC_WAIT = 0.5
 """Seconds for another process to finish a sync that finds nothing, as searches side by side do."""
@@ -37,38 +37,35 @@ class Session:
         self.diagnostics = Diagnostics(colour)
 
     @cached_property
+    def choice(self) -> Choice:
+        """Which vault and settings are meant. A folder that is gone is no place to look for a vault."""
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:
+            here = Path("/")
+        return Choice(self._flag, os.environ, here)
+
+    @property
+    def circumstances(self) -> Json:
+        """What an inquiry says about this process: the vault's flag, the folder, and the environment."""
+        return {
+            "vault": None if self._flag is None else str(self._flag),
+            "folder": str(self.choice.folder),
+            "environment": {k: v for k, v in os.environ.items() if k.startswith("QUIRE_")},
+        }
+
+    @property
     def settings(self) -> Settings:
         """Raises `ConfigError`."""
-        from quire_engine.settings import load
-
-        return load(vault=self._flag) if self._flag is not None else load()
+        return self.choice.settings
 
     @cached_property
     def vault(self) -> Path:
-        """The chosen vault, a folder that exists; a usage error otherwise."""
-        chosen = self.vault_if_any
-        if chosen is None:
-            raise wrong_usage(
-                "no vault: give --vault FOLDER, set QUIRE_VAULT, or run this inside an Obsidian vault"
-            )
-        if not chosen.is_dir():
-            problem = "is not a folder" if chosen.exists() else "does not exist"
-            raise wrong_usage(f"the vault {chosen} {problem}; check --vault, QUIRE_VAULT and the settings")
-        return chosen
-
-    @cached_property
-    def vault_if_any(self) -> Path | None:
-        """Flag, then environment and settings, then the vault around this folder, then the fallback."""
-        if self._flag is None and os.environ.get("QUIRE_VAULT") == "":
-            raise wrong_usage("QUIRE_VAULT is empty; set it to the folder of your notes, or unset it")
-        if self.settings.vault is not None:
-            return self.settings.vault.expanduser()
-        if enclosing := enclosing_vault(Path.cwd()):
-            return enclosing
-        if fallback := os.environ.get("QUIRE_FALLBACK_VAULT"):
-            self.diagnostics.note(f"using the vault {fallback}; choose another with --vault or QUIRE_VAULT")
-            return Path(fallback)
-        return None
+        """The chosen vault, a folder that exists; `ConfigError` otherwise."""
+        vault = self.choice.vault
+        if self.choice.remark:
+            self.diagnostics.note(self.choice.remark)
+        return vault
 
     def open(self, vault: Path | None = None, *, discard: bool = False) -> Engine:
         """The engine of ``vault``, or of the chosen one; ``discard`` empties its index first.
@@ -83,19 +80,9 @@ class Session:
     def freshen(self, engine: Engine) -> bool:
         """Bring the index up to date before a question; False when another process is at it."""
         try:
-            with Progress(self.diagnostics, delay=_QUIET_SECONDS) as progress:
+            with Progress(self.diagnostics, delay=QUIET_SECONDS) as progress:
                 engine.sync(progress.sync, wait=_SYNC_WAIT)
         except IndexLockedError:
             self.diagnostics.note("another process is updating the index; going on with what is there")
             return False
         return True
-
-
-def enclosing_vault(folder: Path) -> Path | None:
-    """The innermost Obsidian vault that ``folder`` lies in: a folder with ``.obsidian`` in it."""
-    return next((place for place in _upwards(folder) if (place / ".obsidian").is_dir()), None)
-
-
-def _upwards(folder: Path) -> Iterator[Path]:
-    yield folder
-    yield from folder.parents

@@ -11,6 +11,7 @@ import click
 from quire import contract
 from quire.cli.diagnostics import ExitCode
 from quire.cli.options import colour_option, json_option, vault_option
+from quire.cli.progress import step_details
 from quire.cli.quantities import age, counted, size
 from quire.cli.session import Session
 from quire.cli.terminal import Palette, cells, inert
@@ -48,6 +49,9 @@ def status_lines(status: IndexStatus, palette: Palette, *, now: float) -> Iterat
     yield row("notes", f"{status.notes:,}")
     waiting = palette.doubtful(f", {status.pending:,} still to come") if status.pending else ""
     yield row("passages", f"{status.chunks:,}, {counted(status.vectors, 'vector')}{waiting}")
+    for label, step in (("indexing", status.indexing), ("embedding", status.embedding)):
+        if step is not None:
+            yield row(label, palette.doubtful(step_details(contract.progress(step))))
     if status.unresolved_links:
         yield row("links", f"{status.unresolved_links:,} without a note to lead to")
     yield row("search", f"{inert(status.embedding_model)} on {inert(status.embedding_runtime)}")

@@ -134,15 +134,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("close", Owner.HELP, "Close", "Close the help.", ("escape", "f1", "question_mark"), "Esc F1 ?"),
     Action("focus_next", Owner.APP, "Next part", "Go to the next part of the screen.", ("tab",), "Tab"),
     Action("focus_previous", Owner.APP, "Previous part", "Go to the previous part.", ("shift+tab",), "⇧Tab"),
-    Action(
-        "sync",
-        Owner.APP,
-        "Update the index",
-        "Read what has changed in the vault since.",
-        ("f5",),
-        "F5",
-        palette=True,
-    ),
     Action("change_theme", Owner.APP, "Change the theme", "Choose other colours.", palette=True),
     Action(
         "command_palette",

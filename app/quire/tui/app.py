@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from quire.tui import actions, background, themes
 from quire.tui.commands import ActionCommands, NoteCommands
 from quire.tui.inert import inert
-from quire.tui.messages import NoteEdited, OpenPlace, StatusRead, SyncEnded, SyncProgressed
+from quire.tui.messages import OpenPlace, StatusRead, SyncEnded, SyncProgressed
 from quire.tui.modals.help import HelpModal
 from quire.tui.screens.ask import AskScreen
 from quire.tui.screens.note import NoteScreen
@@ -27,6 +27,10 @@ from quire_engine.settings import Settings
 
 if TYPE_CHECKING:
     from quire_engine import Engine
+
+
+_LOOK_SECONDS = 1.0
+"""How often to look how far another process is with the index."""
 
 
 class QuireApp(App[None], inherit_bindings=False):
@@ -43,7 +47,7 @@ class QuireApp(App[None], inherit_bindings=False):
     status: reactive[IndexStatus | None] = reactive(None)
     """What the index holds; ``None`` until it was read."""
     progress: reactive[SyncProgress | None] = reactive(None)
-    """How far the running sync is; ``None`` when none runs."""
+    """How far the watch is with what it does; ``None`` while there is nothing to do."""
     problem: reactive[str] = reactive("")
     """Why the index could not be brought up to date; empty when it could."""
 
@@ -55,12 +59,12 @@ class QuireApp(App[None], inherit_bindings=False):
         self.theme = themes.DARK.name
         self.engine = engine
         self.vault = vault.resolve()
-        self._syncing = False
-        self._sync_again = False
 
     def on_mount(self) -> None:
         self.push_screen(AskScreen(self.engine, self.vault.name, self._status_bar()))
-        self.action_sync()
+        work = partial(background.watch, self.engine, self.vault, self.post_message)
+        self.run_worker(work, thread=True, group="watch")
+        self.set_interval(_LOOK_SECONDS, self._look_elsewhere)
 
     def _status_bar(self) -> StatusBar:
         return StatusBar(self.vault.name).data_bind(QuireApp.status, QuireApp.progress, QuireApp.problem)
@@ -69,18 +73,27 @@ class QuireApp(App[None], inherit_bindings=False):
 
     @on(SyncProgressed)
     def _sync_progressed(self, message: SyncProgressed) -> None:
-        if self._syncing:
+        # The watch tells of a trouble once, and tries again; only work that gets done shows that it is over.
+        if message.progress.done or not self.problem:
+            self.problem = ""
             self.progress = message.progress
 
     @on(SyncEnded)
     def _sync_ended(self, message: SyncEnded) -> None:
-        self._syncing = False
-        self.progress = None
-        self.problem = message.problem or ""
-        if message.problem and not message.locked:
+        if message.problem not in ("", self.problem) and not message.locked:
             self.notify(inert(message.problem), title="Index", severity="error", markup=False)
-        if self._sync_again:
-            self.action_sync()
+        self.progress = None
+        self.problem = message.problem
+        self._read_status()
+
+    def _look_elsewhere(self) -> None:
+        """Another process's work shows in the status only."""
+        if self.progress is None and self.status and (self.status.indexing or self.status.embedding):
+            self._read_status()
+
+    def _read_status(self) -> None:
+        work = partial(background.read_status, self.engine, self.post_message)
+        self.run_worker(work, thread=True, group="status")
 
     @on(StatusRead)
     def _status_read(self, message: StatusRead) -> None:
@@ -90,19 +103,7 @@ class QuireApp(App[None], inherit_bindings=False):
     def _open_place(self, message: OpenPlace) -> None:
         self.push_screen(NoteScreen(self.engine, self.vault, message.place, self._status_bar()))
 
-    @on(NoteEdited)
-    def _note_edited(self) -> None:
-        self.action_sync()
-
     # ------------------------------------------------------------------------------------- actions
-
-    def action_sync(self) -> None:
-        """Bring the index up to date; when that is under way, once more afterwards."""
-        self._sync_again = self._syncing
-        if not self._syncing:
-            self._syncing = True
-            work = partial(background.sync, self.engine, self.post_message)
-            self.run_worker(work, thread=True, group="sync")
 
     def action_command_palette(self) -> None:
         """Open the palette, unless it is open."""

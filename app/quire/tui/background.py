@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -21,7 +23,7 @@ from quire.tui.messages import (
     SyncProgressed,
 )
 from quire.tui.places import Passage, Place, locate
-from quire_engine.errors import IndexLockedError, QuireError
+from quire_engine.errors import IndexLockedError, QuireError, VaultError
 from quire_engine.records import (
     AnswerFinished,
     AnswerText,
@@ -29,6 +31,7 @@ from quire_engine.records import (
     HitsFound,
     Note,
     SyncProgress,
+    SyncReport,
     WaveLoaded,
 )
 
@@ -38,25 +41,26 @@ if TYPE_CHECKING:
 Post = Callable[[Message], object]
 
 SEARCHING = "Searching the notes…"
+_SETTLE_SECONDS = 2.0
+"""How long a question waits for notes saved before it; the answer says when that was not enough."""
+_REPORT_SECONDS = 0.1
+_RETRY_SECONDS = 5.0
 
 
 class _Cancelled(Exception):
-    """The worker was cancelled; raised through the engine to leave a sync."""
+    """The worker was cancelled; raised through the engine to leave work that takes longer."""
 
 
-def answer(engine: Engine, question: str, number: int, post: Post, *, update: bool) -> None:
-    """Answer question ``number``; leaves, closing the answer, as soon as the worker is cancelled.
-
-    With ``update`` changed notes are looked for first.
-    """
+def answer(engine: Engine, question: str, number: int, post: Post) -> None:
+    """Answer question ``number``; leaves, closing the answer, as soon as the worker is cancelled."""
     worker = get_current_worker()
     text, stage = "", SEARCHING
     citations: tuple[Citation, ...] = ()
     post(AnswerProgressed(number, stage))
     try:
-        if update:
-            with suppress(QuireError):  # the answer says when it comes from what is there
-                engine.sync()
+        engine.settle(_SETTLE_SECONDS)
+        if worker.is_cancelled:
+            return
         events = engine.ask(question)
         try:
             for event in events:
@@ -80,31 +84,48 @@ def answer(engine: Engine, question: str, number: int, post: Post, *, update: bo
         post(AnswerFailed(number, _reason(error)))
 
 
-def sync(engine: Engine, post: Post) -> None:
-    """Bring the index up to date, then report what it holds."""
-    worker = get_current_worker()
+def watch(engine: Engine, vault: Path, post: Post) -> None:
+    """Keep the index up to date until the worker is cancelled; also when the vault is gone for a while."""
+    leaving = get_current_worker().cancelled_event
+    stage, posted = "", 0.0
 
-    def report(progress: SyncProgress) -> None:
-        if worker.is_cancelled:
+    def progressed(progress: SyncProgress) -> None:
+        nonlocal stage, posted
+        if leaving.is_set():
             raise _Cancelled
-        post(SyncProgressed(progress))
+        now = time.monotonic()
+        if progress.stage != stage or now - posted >= _REPORT_SECONDS:
+            stage, posted = progress.stage, now
+            post(SyncProgressed(progress))
+
+    def synced(_: SyncReport) -> None:
+        post(SyncEnded())
+
+    def troubled(error: Exception) -> None:
+        if isinstance(error, IndexLockedError):
+            post(SyncEnded("another process is updating the index", locked=True))
+        else:
+            post(SyncEnded(_reason(error)))
 
     try:
         read_status(engine, post)
-        engine.sync(report)
-        read_status(engine, post)
-        post(SyncEnded())
+        while not leaving.is_set():
+            try:
+                engine.watch(leaving, synced, progressed, troubled)
+            except VaultError as error:
+                troubled(error)
+                while not leaving.wait(_RETRY_SECONDS) and not vault.is_dir():
+                    pass
     except _Cancelled:
         return
-    except IndexLockedError:
-        post(SyncEnded("another process is updating the index", locked=True))
     except Exception as error:
-        post(SyncEnded(_reason(error)))
+        troubled(error)
 
 
 def read_status(engine: Engine, post: Post) -> None:
     """Report what the index holds."""
-    post(StatusRead(engine.status()))
+    with suppress(QuireError):  # the watch meets the same trouble, and reports it
+        post(StatusRead(engine.status()))
 
 
 def read_note(engine: Engine, place: Place, post: Post) -> None:

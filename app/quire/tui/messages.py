@@ -42,7 +42,7 @@ class AnswerFailed(Message):
 
 @dataclass
 class SyncProgressed(Message):
-    """How far the sync is."""
+    """How far the watch is with what it does."""
 
     progress: SyncProgress
 
@@ -52,9 +52,9 @@ class SyncProgressed(Message):
 
 @dataclass
 class SyncEnded(Message):
-    """The sync is over; ``problem`` says what kept it from its end."""
+    """The watch did what there was to do, or what it could; ``problem`` says what kept it from the rest."""
 
-    problem: str | None = None
+    problem: str = ""
     locked: bool = False
     """Whether the problem is that another process is writing to the index."""
 
@@ -98,8 +98,3 @@ class OpenPlace(Message):
     """Someone wants to see a note."""
 
     place: Place
-
-
-@dataclass
-class NoteEdited(Message):
-    """The user has been at a note with an editor."""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from math import sqrt
 from typing import Literal
 
-from quire_engine.analysis import terms
+from quire_engine.chunking.cuts import Unit, overlap, partition
 from quire_engine.chunking.sentences import LanguageTools
 from quire_engine.interfaces import TokenCounter
 from quire_engine.markup import plain, without_block_id
@@ -25,33 +22,12 @@ _HEADING_SHARE = 4
 """At most one part in four of the budget goes to the heading path."""
 _HEADING_CHARACTERS = 160
 """A longer heading path is cut, or passages under it would all look alike to the model."""
-_OVERLAP_SHARE = 4
-"""A sentence longer than one part in four of the budget is not repeated."""
 _CHARACTERS_PER_TOKEN = 8
 """No fewer tokens are counted: a script that the model cannot read at all is one unknown token a word."""
-_CUT_COST = 0.3
-"""What any cut costs, on the scale of cohesion (0 to 1); keeps passages from falling to pieces."""
-_INSIDE_BLOCK_COST = 0.5
-"""What a cut inside a paragraph or list item costs besides."""
-_WINDOW = 3
-"""Sentences on either side of a cut whose words are compared."""
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _UNTITLED_PROPERTIES = frozenset(
     "title aliases alias tags tag cssclass cssclasses publish created modified updated date".split()
 )
-
-
-@dataclass(slots=True)
-class _Unit:
-    """The smallest piece that is not cut: a sentence, or a whole code fence, table or list item."""
-
-    start: int
-    end: int
-    sentences: list[tuple[int, int]]
-    block: int = 0
-    prose: bool = True
-    tokens: int = 0
-    hard: bool = False
-    """True when the passage must not reach across the unit's start."""
 
 
 class Chunker:
@@ -78,11 +54,13 @@ class Chunker:
             context = min(context, self._budget // _HEADING_SHARE)
             limit = self._budget - _SPECIAL_TOKENS - context
             units = self._fit(note.text, units, limit)
-            for first, last in _partition(note.text, units, limit):
+            for first, last in partition(note.text, units, limit):
                 members = units[first:last]
-                if overlap := _overlap(units, first, members, limit):
-                    members = [overlap, *members]
-                sentences = [s for u in members for s in u.sentences if not _inside(s, note.comments)]
+                if repeated := overlap(units, first, members, limit):
+                    members = [repeated, *members]
+                sentences = [sentence for unit in members for sentence in unit.sentences]
+                if note.comments:
+                    sentences = [s for s in sentences if not _inside(s, note.comments)]
                 tokens = context + sum(u.tokens for u in members)
                 passages.add("text", members[0].start, members[-1].end, headings, tokens, sentences)
         if not passages.chunks and (found := [b for b in note.blocks if b.kind is BlockKind.HEADING]):
@@ -96,8 +74,8 @@ class Chunker:
             passages.add("properties", 0, 0, (), 0, [])
         return passages.chunks
 
-    def _units(self, note: Note, blocks: Sequence[Block], language: str | None) -> list[_Unit]:
-        units: list[_Unit] = []
+    def _units(self, note: Note, blocks: Sequence[Block], language: str | None) -> list[Unit]:
+        units: list[Unit] = []
         identified = False
         for number, block in enumerate(blocks):
             first = len(units)
@@ -112,19 +90,19 @@ class Chunker:
                 spans = _merge_markers(text, self._tools.spans(text, language))
             sentences = [(origin + s, origin + e) for s, e in spans]
             if block.kind in _WHOLE:
-                units.append(_Unit(origin, end, sentences, number, prose=False))
+                units.append(Unit(origin, end, sentences, number, prose=False))
             else:
-                units.extend(_Unit(s, e, [(s, e)], number) for s, e in sentences)
+                units.extend(Unit(s, e, [(s, e)], number) for s, e in sentences)
             # A block with an id is something that somebody refers to: it is never mixed with another.
             if len(units) > first and (identified or block.block_id):
                 units[first].hard = True
             identified = block.block_id is not None
         return units
 
-    def _fit(self, text: str, units: list[_Unit], limit: int) -> list[_Unit]:
+    def _fit(self, text: str, units: list[Unit], limit: int) -> list[Unit]:
         """Count the units' tokens, and split those that alone exceed ``limit``."""
-        counts = self._count([_with_comments(text[u.start : u.end]) for u in units])
-        fitted: list[_Unit] = []
+        counts = self._count([text[u.start : u.end] for u in units])
+        fitted: list[Unit] = []
         fragment = False
         for unit, count in zip(units, counts, strict=True):
             unit.tokens = count
@@ -138,7 +116,7 @@ class Chunker:
             if len(unit.sentences) > 1:  # a table's header stands before them and is not to be lost
                 parts = [(unit.start, unit.sentences[0][1]), *unit.sentences[1:]]
             pieces = [
-                _Unit(s, e, [(s, e)], unit.block, prose=False, tokens=c)
+                Unit(s, e, [(s, e)], unit.block, prose=False, tokens=c)
                 for s, e, c in self._split(text, unit.start, unit.end, limit, parts)
             ]
             pieces[0].hard = unit.hard
@@ -146,8 +124,10 @@ class Chunker:
         return fitted
 
     def _count(self, texts: Sequence[str]) -> list[int]:
-        counts = self._counter.count_tokens(texts)
-        return [max(n, len(t) // _CHARACTERS_PER_TOKEN) for n, t in zip(counts, texts, strict=True)]
+        """Tokens of each piece, comments included: what is one shows only in the whole passage."""
+        words = [plain(text.replace("%%", "% %").replace("<!--", "< !--")) for text in texts]
+        counts = self._counter.count_tokens(words)
+        return [max(n, len(w) // _CHARACTERS_PER_TOKEN) for n, w in zip(counts, words, strict=True)]
 
     def _split(
         self, text: str, start: int, end: int, limit: int, parts: list[tuple[int, int]] | None = None
@@ -157,7 +137,7 @@ class Chunker:
             parts = [(start + s, start + e) for s, e in _line_spans(text[start:end])]
         if len(parts) < 2:
             parts = _fixed_spans(text, start, end, max(1, min(limit, (end - start + 1) // 2)))
-        counts = self._count([_with_comments(text[s:e]) for s, e in parts])
+        counts = self._count([text[s:e] for s, e in parts])
         first = last = start
         total = 0
         for (s, e), count in zip(parts, counts, strict=True):
@@ -181,7 +161,7 @@ class _Passages:
         self.chunks: list[Chunk] = []
         self._note = note
         self._path = note.path.encode("utf-8", "surrogatepass")
-        self._line_starts = [0, *(match.end() for match in re.finditer("\n", note.text))]
+        self._counted_to, self._lines = 0, 1
         self._seen: Counter[bytes] = Counter()
 
     def add(
@@ -214,7 +194,13 @@ class _Passages:
         )
 
     def _line(self, offset: int) -> int:
-        return bisect_right(self._line_starts, offset)
+        """The line of ``offset``, counted on from the one that was asked for before."""
+        if offset >= self._counted_to:
+            self._lines += self._note.text.count("\n", self._counted_to, offset)
+        else:
+            self._lines -= self._note.text.count("\n", offset, self._counted_to)
+        self._counted_to = offset
+        return self._lines
 
 
 def heading_context(headings: Sequence[str]) -> str:
@@ -265,79 +251,12 @@ def _sections(blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], list[B
         yield headings, run
 
 
-def _partition(text: str, units: Sequence[_Unit], limit: int) -> Iterator[tuple[int, int]]:
-    """Index ranges of the passages: the cheapest cuts under ``limit``, by dynamic programming."""
-    begin = 0
-    for index in range(1, len(units) + 1):
-        if index == len(units) or units[index].hard:
-            for first, last in _cheapest(text, units[begin:index], limit):
-                yield begin + first, begin + last
-            begin = index
-
-
-def _cheapest(text: str, units: Sequence[_Unit], limit: int) -> list[tuple[int, int]]:
-    if sum(u.tokens for u in units) <= limit:
-        return [(0, len(units))]
-    bags = [Counter(terms(text[u.start : u.end])) for u in units]
-    cut = [0.0] + [
-        _CUT_COST
-        + _cohesion(bags[max(0, i - _WINDOW) : i], bags[i : i + _WINDOW])
-        + (_INSIDE_BLOCK_COST if units[i].block == units[i - 1].block else 0.0)
-        for i in range(1, len(units))
-    ]
-    best = [0.0] + [float("inf")] * len(units)
-    origin = [0] * (len(units) + 1)
-    for end in range(1, len(units) + 1):
-        tokens = 0
-        for start in range(end - 1, -1, -1):
-            tokens += units[start].tokens
-            if tokens + _overlap_tokens(units, start, limit) > limit and start < end - 1:
-                if tokens > limit:
-                    break
-                continue
-            # Slightly favours even passages over a full one and a remnant.
-            cost = best[start] + cut[start] + 0.1 * (1 - tokens / limit) ** 2
-            if cost < best[end]:
-                best[end], origin[end] = cost, start
-    ranges: list[tuple[int, int]] = []
-    end = len(units)
-    while end:
-        ranges.append((origin[end], end))
-        end = origin[end]
-    return ranges[::-1]
-
-
-def _overlap_tokens(units: Sequence[_Unit], start: int, limit: int) -> int:
-    if start == 0 or units[start].hard or not (units[start].prose and units[start - 1].prose):
-        return 0
-    tokens = units[start - 1].tokens
-    return tokens if tokens <= limit // _OVERLAP_SHARE else 0
-
-
-def _overlap(units: Sequence[_Unit], first: int, members: Sequence[_Unit], limit: int) -> _Unit | None:
-    """The sentence before, when it is to be repeated at the start of the passage."""
-    tokens = _overlap_tokens(units, first, limit)
-    if tokens and tokens + sum(u.tokens for u in members) <= limit:
-        return units[first - 1]
-    return None
-
-
-def _cohesion(before: Sequence[Counter[str]], after: Sequence[Counter[str]]) -> float:
-    """Cosine of the two sides' term counts, 0 to 1 (Hearst, TextTiling, 1997)."""
-    left: Counter[str] = sum(before, Counter())
-    right: Counter[str] = sum(after, Counter())
-    dot = sum(count * right[term] for term, count in left.items())
-    norm = sqrt(sum(c * c for c in left.values()) * sum(c * c for c in right.values()))
-    return dot / norm if norm else 0.0
-
-
 def _merge_markers(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Join a span without a letter or digit (a bullet, a quote mark) to its neighbour."""
     merged: list[tuple[int, int]] = []
     held: int | None = None
     for start, end in spans:
-        words = text[start:end]
-        bare = not any(c.isalnum() for c in words)
+        bare = not _LETTER_OR_DIGIT.search(text, start, end)
         if bare and merged:
             merged[-1] = (merged[-1][0], end)
         elif bare:
@@ -352,11 +271,6 @@ def _merge_markers(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, i
 
 def _inside(span: tuple[int, int], comments: Sequence[Span]) -> bool:
     return any(c.start < span[1] and span[0] < c.end for c in comments)
-
-
-def _with_comments(text: str) -> str:
-    """The most that may be embedded of a piece: what is comment shows only in the whole passage."""
-    return plain(text.replace("%%", "% %").replace("<!--", "< !--"))
 
 
 def _row_spans(text: str) -> list[tuple[int, int]]:

@@ -77,10 +77,10 @@ def connect(folder: Path, *, writable: bool) -> apsw.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA cache_size = -65536")
-        connection.execute("PRAGMA foreign_keys = ON")
         _check_version(connection, path)
         if writable:
-            _migrate(connection)
+            _migrate(connection)  # before references are enforced: a table that is replaced has children
+        connection.execute("PRAGMA foreign_keys = ON")
     return connection
 
 

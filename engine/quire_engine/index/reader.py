@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from quire_engine.analysis import fold
 from quire_engine.index import vectors
 from quire_engine.index.database import connect, translated
+from quire_engine.index.nearest import nearest
+from quire_engine.index.shards import ShardCache
 from quire_engine.index.store import note_id
 from quire_engine.records import Entity, FileStat, Filters, Hit, ScoreTrace, SkippedNote, TopicStatus
 
@@ -29,6 +31,7 @@ class IndexReader:
         """Raises `StoreError` or `IndexTooNewError` when the index in ``folder`` cannot be read."""
         self._folder = folder
         self._local = threading.local()
+        self._shards = ShardCache()
         self._connections: list[apsw.Connection] = []
         self._lock = threading.Lock()
         self._connection()
@@ -64,12 +67,22 @@ class IndexReader:
     ) -> list[tuple[int, float]]:
         """(chunk id, cosine similarity), best first."""
         with translated("searching vectors"):
-            return vectors.nearest(self._connection(), query, limit, among)
+            return nearest(self._connection(), self._shards, query, limit, among)
 
     def vectors(self, ids: Sequence[int]) -> Mapping[int, FloatArray]:
         """Vectors by chunk id, for those that have one."""
         with translated("reading vectors"):
             return vectors.load(self._connection(), ids)
+
+    def waiting_texts(self, ids: Sequence[int]) -> list[tuple[int, list[str], str]]:
+        """(chunk id, headings, text) of those among the chunks whose vector is still to come, in order."""
+        rows = self._all(
+            "SELECT c.id, c.headings, c.text FROM json_each(?) j "
+            "JOIN embedding_queue q ON q.chunk_id = j.value JOIN chunks c ON c.id = q.chunk_id "
+            "ORDER BY j.key",
+            (json.dumps(list(ids)),),
+        )
+        return [(chunk, json.loads(headings), text) for chunk, headings, text in rows]
 
     def chunk_ids(self, filters: Filters) -> list[int] | None:
         """Chunks that pass, or ``None`` when every chunk does."""
@@ -224,13 +237,16 @@ class IndexReader:
         """Chunks that have their vector."""
         return int(
             self._value(
-                "SELECT count(*) FROM chunks WHERE embed_hash IS NOT NULL AND id NOT IN "
-                "(SELECT chunk_id FROM embedding_queue)"
+                "SELECT (SELECT count(*) FROM chunks WHERE embed_hash IS NOT NULL) - "
+                "(SELECT count(*) FROM embedding_queue)"
             )
         )
 
     def topics(self) -> tuple[TopicStatus, ...]:
-        rows = self._all("SELECT topic, notes, chunks FROM topics ORDER BY notes DESC, topic")
+        rows = self._all(
+            "SELECT n.topic, count(*), sum((SELECT count(*) FROM chunks c WHERE c.note_id = n.id)) "
+            "FROM notes n GROUP BY n.topic ORDER BY 2 DESC, 1"
+        )
         return tuple(TopicStatus(*row) for row in rows)
 
     def skipped(self) -> tuple[SkippedNote, ...]:

@@ -8,18 +8,46 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import apsw
 
 from quire_engine.analysis import fold
 from quire_engine.index import vectors
 from quire_engine.index.database import translated
-from quire_engine.markup import plain
+from quire_engine.index.keyword_fields import chunk_fields, property_words
 from quire_engine.records import Chunk, Entity, FileStat, Note, SkippedNote
 
-_NAMING = frozenset({"title", "alias", "aliases", "tag", "tags"})
-"""Properties that have a field of their own."""
+
+@dataclass(frozen=True, slots=True)
+class KnownNote:
+    """What the index knows about a note's file."""
+
+    stat: FileStat
+    content_hash: bytes
+    topic: str
+    indexed_at: float
+    """When its content was last compared with the file, Unix seconds."""
+
+
+_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+"""json.dumps makes such an encoder at every call."""
+
+
+class _Names(NamedTuple):
+    """What the keyword index holds of a note besides its passages."""
+
+    title: str
+    aliases: str
+    properties: str
+    tags: str | None
+
+    @classmethod
+    def of(cls, note: Note) -> _Names:
+        tags = "\n".join(sorted(note.tags)) or None
+        return cls(note.title, _json(note.aliases), _json(note.properties), tags)
 
 
 def note_id(path: str) -> int:
@@ -31,8 +59,8 @@ def note_id(path: str) -> int:
 def clear(connection: apsw.Connection) -> None:
     """Forget every note and its vectors; embeddings stay, so that indexing again embeds nothing."""
     with translated("clearing the index"), connection:
-        connection.execute(f"DROP TABLE IF EXISTS {vectors.TABLE}")
-        tables = ("notes", "skipped", "topics", "matched_names", "embedding_queue", "keyword_outbox")
+        vectors.drop(connection)
+        tables = ("notes", "skipped", "matched_names", "embedding_queue", "keyword_outbox")
         connection.execute("UPDATE embeddings SET released_at = ? WHERE released_at IS NULL", (time.time(),))
         for table in tables:
             connection.execute(f"DELETE FROM {table}")
@@ -44,9 +72,8 @@ class IndexWriter:
 
     def __init__(self, connection: apsw.Connection, fingerprint: str, dimensions: int) -> None:
         self._db = connection
-        self._fingerprint = fingerprint
         with translated("preparing the vector table"):
-            vectors.ensure_table(connection, fingerprint, dimensions)
+            self._vectors = vectors.VectorTable(connection, fingerprint, dimensions)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -56,80 +83,77 @@ class IndexWriter:
 
     # ------------------------------------------------------------------------------------------- notes
 
-    def known_files(self) -> dict[str, tuple[FileStat, bytes, str]]:
-        """Stat, content hash and topic of every indexed note."""
-        rows = self._db.execute("SELECT path, size, mtime_ns, inode, content_hash, topic FROM notes")
-        return {path: (FileStat(*stat), digest, topic) for path, *stat, digest, topic in rows}
+    def known_files(self, paths: Sequence[str] | None = None) -> dict[str, KnownNote]:
+        """The indexed notes by path: all of them, or those among ``paths``."""
+        sql = "SELECT path, size, mtime_ns, inode, content_hash, topic, indexed_at FROM notes"
+        bindings: tuple[str, ...] = ()
+        if paths is not None:
+            sql += " WHERE path IN (SELECT value FROM json_each(?))"
+            bindings = (json.dumps(paths),)
+        rows = self._db.execute(sql, bindings)
+        return {
+            path: KnownNote(FileStat(size, mtime, inode), digest, topic, indexed_at)
+            for path, size, mtime, inode, digest, topic, indexed_at in rows
+        }
 
-    def put_note(self, note: Note, chunks: Sequence[Chunk], topic: str) -> int:
-        """Insert or update a note; returns how many of its new chunks had a known vector.
+    def count_notes(self) -> int:
+        count: int = self._db.execute("SELECT count(*) FROM notes").get
+        return count
+
+    def paths(self) -> dict[str, str]:
+        """The topic of every note, by path."""
+        return dict(self._all("SELECT path, topic FROM notes"))
+
+    def put_note(self, note: Note, chunks: Sequence[Chunk], topic: str) -> list[int]:
+        """Insert or update a note; returns the chunks that wait for a vector (see `fill_vectors`).
 
         Only what differs costs anything: a passage that stands elsewhere in the note now keeps its row.
         """
         db, identity = self._db, note_id(note.path)
-        before: dict[int, bytes | None] = dict(
-            self._all("SELECT id, embed_hash FROM chunks WHERE note_id = ?", (identity,))
-        )
-        same_names = db.execute(
-            "SELECT title, topic, aliases, properties, (SELECT group_concat(tag, char(10)) FROM "
+        names = _Names.of(note)
+        known = db.execute(
+            "SELECT title, aliases, properties, (SELECT group_concat(tag, char(10)) FROM "
             "(SELECT tag FROM tags WHERE note_id = id ORDER BY tag)) FROM notes WHERE id = ?",
             (identity,),
         ).fetchone()
-        properties = json.dumps(note.properties, ensure_ascii=False, sort_keys=True)
-        aliases = json.dumps(note.aliases, ensure_ascii=False)
-        tags = "\n".join(sorted(note.tags)) or None
-        names_changed = same_names is None or (same_names[0], *same_names[2:]) != (
-            note.title,
-            aliases,
-            properties,
-            tags,
-        )
-        moved = same_names is not None and same_names[1] != topic
-        self._put_note_row(identity, note, topic, aliases, properties)
-        db.execute("DELETE FROM tags WHERE note_id = ?", (identity,))
-        db.executemany(
-            "INSERT OR IGNORE INTO tags VALUES (?, ?, ?)", ((identity, tag, fold(tag)) for tag in note.tags)
-        )
-        db.execute("DELETE FROM blocks WHERE note_id = ?", (identity,))
-        db.executemany(
-            "INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?)",
-            (
-                (identity, block.block_id, block.span.start_line, block.span.end_line)
-                for block in note.blocks
-                if block.block_id
-            ),
-        )
-        self._put_links(identity, note)
-        # Without text of its own a note's names are indexed with its properties (see `_keyword_fields`).
+        before: dict[int, bytes | None] = {}
+        if known is not None:
+            before = dict(self._all("SELECT id, embed_hash FROM chunks WHERE note_id = ?", (identity,)))
+            for table in ("tags", "blocks", "links"):
+                db.execute(f"DELETE FROM {table} WHERE note_id = ?", (identity,))
+        # Without text of its own a note's names are indexed with its properties (see `chunk_fields`).
         had_text = any(digest is not None for digest in before.values())
-        if before and had_text != any(chunk.embed_hash is not None for chunk in chunks):
-            names_changed = True
+        has_text = any(chunk.embed_hash is not None for chunk in chunks)
+        renamed = known is None or _Names(*known) != names or (bool(before) and had_text != has_text)
+        self._put_note_row(identity, note, topic, names)
+        self._put_parts(identity, note)
         kept = {chunk.id for chunk in chunks}
         self._remove_chunks([(chunk, digest) for chunk, digest in before.items() if chunk not in kept])
         fresh = [chunk for chunk in chunks if chunk.id not in before]
         self._put_chunks(identity, chunks)
-        db.executemany(
-            "INSERT OR IGNORE INTO entity_queue VALUES (?)", ((c.id,) for c in fresh if c.kind == "text")
+        self._many(
+            "INSERT OR IGNORE INTO entity_queue VALUES (?)", [(c.id,) for c in fresh if c.kind == "text"]
         )
-        self._db.executemany(
+        self._many(
             "INSERT INTO keyword_outbox (operation, chunk_id) VALUES (?, ?)",
-            (
+            [
                 ("replace" if chunk.id in before else "add", chunk.id)
                 for chunk in chunks
-                if chunk.id not in before or names_changed
-            ),
+                if chunk.id not in before or renamed
+            ],
         )
         waiting = [chunk.id for chunk in fresh if chunk.embed_hash is not None]
-        if moved:
-            waiting += [c.id for c in chunks if c.id in before and c.embed_hash is not None]
-            vectors.remove(db, [c.id for c in chunks if c.id in before])
-        db.executemany(
-            "INSERT OR REPLACE INTO embedding_queue VALUES (?, ?)", ((c, note.modified) for c in waiting)
+        self._many(
+            "INSERT OR REPLACE INTO embedding_queue VALUES (?, ?)", [(c, note.modified) for c in waiting]
         )
         self.set_meta("unfinished", 1)
-        return vectors.fill_from_known(db, self._fingerprint, waiting)
+        return waiting
 
-    def _put_note_row(self, identity: int, note: Note, topic: str, aliases: str, properties: str) -> None:
+    def fill_vectors(self, waiting: Sequence[int]) -> int:
+        """Give chunks the vectors that are known for their text; returns how many need none any more."""
+        return self._vectors.fill(waiting)
+
+    def _put_note_row(self, identity: int, note: Note, topic: str, names: _Names) -> None:
         self._db.execute(
             "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "title = excluded.title, topic = excluded.topic, aliases = excluded.aliases, "
@@ -141,36 +165,46 @@ class IndexWriter:
                 note.path,
                 note.title,
                 topic,
-                aliases,
-                properties,
+                names.aliases,
+                names.properties,
                 note.modified,
                 note.stat.size,
                 note.stat.mtime_ns,
                 note.stat.inode,
                 note.content_hash,
-                json.dumps(note.warnings, ensure_ascii=False),
+                _json(note.warnings),
                 time.time(),
             ),
         )
 
-    def _put_links(self, identity: int, note: Note) -> None:
-        self._db.execute("DELETE FROM links WHERE note_id = ?", (identity,))
-        self._db.executemany(
+    def _put_parts(self, identity: int, note: Note) -> None:
+        self._many(
+            "INSERT OR IGNORE INTO tags VALUES (?, ?, ?)", [(identity, tag, fold(tag)) for tag in note.tags]
+        )
+        self._many(
+            "INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?)",
+            [
+                (identity, block.block_id, block.span.start_line, block.span.end_line)
+                for block in note.blocks
+                if block.block_id
+            ],
+        )
+        self._many(
             "INSERT INTO links VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-            (
+            [
                 (identity, n, link.kind, link.target, link.subpath, link.text, link.span.start_line)
                 for n, link in enumerate(note.links)
-            ),
+            ],
         )
 
     def _put_chunks(self, identity: int, chunks: Sequence[Chunk]) -> None:
-        self._db.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        self._many(
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) "
             "ON CONFLICT (id) DO UPDATE SET ordinal = excluded.ordinal, start = excluded.start, "
             "end = excluded.end, "
             "start_line = excluded.start_line, end_line = excluded.end_line, text = excluded.text, "
             "headings = excluded.headings, sentences = excluded.sentences, tokens = excluded.tokens",
-            (
+            [
                 (
                     chunk.id,
                     identity,
@@ -181,18 +215,20 @@ class IndexWriter:
                     chunk.span.start_line,
                     chunk.span.end_line,
                     chunk.text,
-                    json.dumps(chunk.headings, ensure_ascii=False),
-                    json.dumps(chunk.sentences),
+                    _json(chunk.headings),
+                    _json(chunk.sentences),
                     chunk.tokens,
                     chunk.embed_hash,
                 )
                 for chunk in chunks
-            ),
+            ],
         )
 
     def _remove_chunks(self, chunks: Sequence[tuple[int, bytes | None]]) -> None:
+        if not chunks:
+            return
         ids = [chunk for chunk, _ in chunks]
-        vectors.remove(self._db, ids)
+        self._vectors.remove(ids)
         self._db.executemany("DELETE FROM chunks WHERE id = ?", ((i,) for i in ids))
         self._db.executemany(
             "INSERT INTO keyword_outbox (operation, chunk_id) VALUES ('delete', ?)", ((i,) for i in ids)
@@ -202,8 +238,8 @@ class IndexWriter:
     def touch_note(self, path: str, stat: FileStat) -> None:
         """Note a new stat of a file whose content did not change."""
         self._db.execute(
-            "UPDATE notes SET size = ?, mtime_ns = ?, inode = ? WHERE path = ?",
-            (stat.size, stat.mtime_ns, stat.inode, path),
+            "UPDATE notes SET size = ?, mtime_ns = ?, inode = ?, indexed_at = ? WHERE path = ?",
+            (stat.size, stat.mtime_ns, stat.inode, time.time(), path),
         )
 
     def remove_notes(self, paths: Iterable[str]) -> int:
@@ -228,26 +264,18 @@ class IndexWriter:
         return [row[0] for row in rows]
 
     def move_topics(self, topics: Mapping[str, str]) -> None:
-        """Give notes (by path) another topic, taking their vectors along."""
-        for path, topic in topics.items():
-            identity = note_id(path)
-            self._db.execute("UPDATE notes SET topic = ? WHERE id = ?", (topic, identity))
-            chunks = [
-                row[0]
-                for row in self._db.execute(
-                    "SELECT id FROM chunks WHERE note_id = ? AND embed_hash IS NOT NULL", (identity,)
-                )
-            ]
-            vectors.remove(self._db, chunks)
-            self._db.executemany(
-                "INSERT OR REPLACE INTO embedding_queue SELECT ?, modified FROM notes WHERE id = ?",
-                ((chunk, identity) for chunk in chunks),
-            )
-            vectors.fill_from_known(self._db, self._fingerprint, chunks)
+        """Give notes (by path) another topic."""
+        self._db.executemany(
+            "UPDATE notes SET topic = ? WHERE id = ?",
+            ((topic, note_id(path)) for path, topic in topics.items()),
+        )
 
-    def set_skipped(self, skipped: Iterable[SkippedNote]) -> None:
-        """Replace the list of files that could not be indexed."""
-        self._db.execute("DELETE FROM skipped")
+    def set_skipped(self, skipped: Iterable[SkippedNote], among: Sequence[str] | None = None) -> None:
+        """Replace the list of files that could not be indexed, or the part of it that is ``among`` paths."""
+        if among is None:
+            self._db.execute("DELETE FROM skipped")
+        else:
+            self._db.executemany("DELETE FROM skipped WHERE path = ?", ((path,) for path in among))
         self._db.executemany(
             "INSERT OR REPLACE INTO skipped VALUES (?, ?)", ((s.path, s.reason) for s in skipped)
         )
@@ -267,12 +295,16 @@ class IndexWriter:
     def _tags(self) -> list[str]:
         return [row[0] for row in self._db.execute("SELECT DISTINCT tag FROM tags")]
 
-    def links(self) -> list[tuple[int, int, str, str, int | None]]:
-        """(note id, position, source path, target, resolved note id) of every link."""
-        return self._all(
+    def links(self, sources: Sequence[str] | None = None) -> list[tuple[int, int, str, str, int | None]]:
+        """(note id, position, source path, target, resolved note id) of the links in all, or some, notes."""
+        sql = (
             "SELECT l.note_id, l.position, n.path, l.target, l.resolved FROM links l "
             "JOIN notes n ON n.id = l.note_id"
         )
+        if sources is None:
+            return self._all(sql)
+        wanted = json.dumps([note_id(path) for path in sources])
+        return self._all(f"{sql} WHERE l.note_id IN (SELECT value FROM json_each(?))", (wanted,))
 
     def resolve_links(self, resolved: Iterable[tuple[int, int, int | None]]) -> None:
         """Set where links lead: (note id, position, resolved note id)."""
@@ -315,14 +347,6 @@ class IndexWriter:
         self._db.executemany("DELETE FROM matched_names WHERE text = ? AND label = ?", gone)
         self._db.executemany(
             "INSERT OR IGNORE INTO matched_names VALUES (?, ?)", ((e.text, e.label) for e in added)
-        )
-
-    def count_topics(self) -> None:
-        """Bring the table of topics up to date."""
-        self._db.execute("DELETE FROM topics")
-        self._db.execute(
-            "INSERT INTO topics SELECT n.topic, count(DISTINCT n.id), count(c.id) FROM notes n "
-            "LEFT JOIN chunks c ON c.note_id = n.id GROUP BY n.topic"
         )
 
     # ----------------------------------------------------------------------------------- keyword outbox
@@ -369,7 +393,24 @@ class IndexWriter:
             "JOIN chunks c ON c.id = j.value JOIN notes n ON n.id = c.note_id",
             (json.dumps(chunk_ids),),
         )
-        return [_keyword_fields(*row) for row in rows]
+        words = lru_cache(maxsize=16)(lambda text: property_words(json.loads(text)))
+        return [
+            (
+                chunk,
+                chunk_fields(
+                    kind=kind,
+                    path=path,
+                    title=title,
+                    aliases=json.loads(aliases),
+                    headings=json.loads(headings),
+                    text=text,
+                    properties=words(properties),
+                    tags=[tags or ""],
+                    alone=bool(alone),
+                ),
+            )
+            for chunk, kind, path, title, aliases, headings, text, properties, tags, alone in rows
+        ]
 
     # ----------------------------------------------------------------------------------- embedding queue
 
@@ -382,19 +423,39 @@ class IndexWriter:
         )
         return [(chunk, digest, json.loads(headings), text) for chunk, digest, headings, text in rows]
 
+    def waiting(self, chunk_ids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """(chunk id, embed hash) of those among the chunks that wait for their vector."""
+        return self._all(
+            "SELECT c.id, c.embed_hash FROM json_each(?) j JOIN embedding_queue q ON q.chunk_id = j.value "
+            "JOIN chunks c ON c.id = q.chunk_id",
+            (json.dumps(chunk_ids),),
+        )
+
     def queued(self) -> int:
         count: int = self._db.execute("SELECT count(*) FROM embedding_queue").get
         return count
 
     def store_vectors(self, hashes: Sequence[bytes], rows: Any, chunk_ids: Sequence[int]) -> None:
         """Keep vectors, float32 of shape (len(hashes), dimensions), and take the chunks off the queue."""
-        vectors.store(self._db, self._fingerprint, hashes, rows, chunk_ids)
+        self._vectors.store(hashes, rows, chunk_ids)
+
+    def rebalance_shards(self, most: int | None = None) -> int:
+        """Split and merge shards that are due, each in a short transaction; returns how many steps it took.
+
+        ``most`` limits the steps; what is left is done by the next call.
+        """
+        with translated("rebalancing shards"):
+            return self._vectors.rebalance(most)
 
     def forget_released_vectors(self, days: float = vectors.KEPT_DAYS) -> None:
         """Drop the vectors of text that has been gone for ``days``."""
         vectors.forget_released(self._db, days)
 
     # ---------------------------------------------------------------------------------------------- meta
+
+    def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            self._db.executemany(sql, rows)
 
     def _all(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
         rows: list[Any] = self._db.execute(sql, bindings).fetchall()
@@ -411,37 +472,3 @@ class IndexWriter:
         generation = int(self.meta("generation") or 0) + 1
         self.set_meta("generation", generation)
         return generation
-
-
-def _keyword_fields(
-    chunk: int,
-    kind: str,
-    path: str,
-    title: str,
-    aliases: str,
-    headings: str,
-    text: str,
-    properties: str,
-    tags: str | None,
-    alone: bool,
-) -> tuple[int, dict[str, str]]:
-    own = {key: value for key, value in json.loads(properties).items() if key.lower() not in _NAMING}
-    if kind == "properties" and not alone:
-        # Properties answer for themselves: repeating the note's names here would outrank its passages.
-        return chunk, {"body": _property_words(own)}
-    return chunk, {
-        "title": "\n".join([title, *json.loads(aliases)]),
-        "headings": "\n".join(h for h in json.loads(headings) if h != title),
-        "tags": (tags or "").replace("/", " "),
-        "path": path.rpartition("/")[0].replace("/", " "),
-        "properties": _property_words(own),
-        "body": plain(text) if kind == "text" else "",
-    }
-
-
-def _property_words(value: object) -> str:
-    if isinstance(value, dict):
-        return "\n".join(f"{key} {_property_words(v)}" for key, v in value.items())
-    if isinstance(value, list):
-        return " ".join(_property_words(v) for v in value)
-    return "" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""The vec0 table: one row per chunk, partitioned by topic, addressed through reusable embeddings."""
+"""The vec0 table: one row per chunk, partitioned by shard, addressed through reusable embeddings."""
 
 from __future__ import annotations
 
@@ -9,91 +9,194 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quire_engine.index import shards
+from quire_engine.index.kmeans import nearest_mean
+from quire_engine.index.rebalance import SPLIT, WHOLE, rebalance
+
 if TYPE_CHECKING:
     import apsw
+    from numpy.typing import NDArray
 
     from quire_engine.interfaces import FloatArray
 
 TABLE = "vectors"
-_MOST = 4096
-"""The most neighbours that vec0 returns."""
 KEPT_DAYS = 30
 """How long the vector of text that is gone is kept, for the day it comes back."""
+_FILL_PAGE = 8192
 
 
-def ensure_table(db: apsw.Connection, fingerprint: str, dimensions: int) -> bool:
-    """Make the table fit the embedding model; True when it was made anew and every chunk is queued.
+class VectorTable:
+    """The writer's side: rows come, move and go together with what the shards say of them.
 
-    Vectors that are known from earlier (same model) are put back without embedding.
+    Every method is to be called inside a transaction.
     """
-    known = db.execute("SELECT value FROM meta WHERE key = 'fingerprint'").get
-    if known == fingerprint and db.table_exists("main", TABLE):
-        return False
-    with db:
-        db.execute(f"DROP TABLE IF EXISTS {TABLE}")
-        # chunk_size: the default of 1024 wastes eight times the space in vaults of many small topics.
-        db.execute(
+
+    def __init__(self, db: apsw.Connection, fingerprint: str, dimensions: int) -> None:
+        """Make the table fit the embedding model and this version's layout.
+
+        A table that does not fit is made anew: vectors that are known are put back without embedding, and
+        all other chunks are queued.
+        """
+        self._db = db
+        self._fingerprint = fingerprint
+        self._dimensions = dimensions
+        self.shards = shards.ShardCache()
+        # chunk_size: the default of 1024 wastes most of the space in shards of some hundred vectors.
+        wanted = (
             f"CREATE VIRTUAL TABLE {TABLE} USING vec0(chunk_id INTEGER PRIMARY KEY, "
-            f"topic TEXT PARTITION KEY, embedding FLOAT[{dimensions}] distance_metric=cosine, chunk_size=256)"
+            f"shard INTEGER PARTITION KEY, embedding FLOAT[{dimensions}] distance_metric=cosine, "
+            "chunk_size=128)"
         )
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (fingerprint,))
-        db.execute("DELETE FROM embedding_queue")
-        db.execute(
+        known = db.execute("SELECT value FROM meta WHERE key = 'fingerprint'").get
+        made = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (TABLE,)).get
+        if known != fingerprint or made != wanted:
+            with db:
+                self._make(wanted)
+
+    def _make(self, sql: str) -> None:
+        drop(self._db)
+        self._db.execute(sql)
+        # vec0 looks for a shard's rows in this table of its own, which has no index.
+        self._db.execute(f"CREATE INDEX {TABLE}_by_shard ON {TABLE}_chunks (partition00)")
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (self._fingerprint,))
+        self._db.execute("DELETE FROM embedding_queue")
+        self._db.execute(
             "INSERT INTO embedding_queue SELECT c.id, n.modified FROM chunks c "
             "JOIN notes n ON n.id = c.note_id WHERE c.embed_hash IS NOT NULL"
         )
-        fill_from_known(
-            db, fingerprint, [row[0] for row in db.execute("SELECT chunk_id FROM embedding_queue")]
+        queued = [row[0] for row in self._db.execute("SELECT chunk_id FROM embedding_queue")]
+        for start in range(0, len(queued), _FILL_PAGE):
+            self.fill(queued[start : start + _FILL_PAGE])
+            self.rebalance(None)
+
+    # ------------------------------------------------------------------------------------- come and go
+
+    def fill(self, chunk_ids: Sequence[int]) -> int:
+        """Give queued chunks the vectors that are known for their text; returns how many."""
+        if not chunk_ids:
+            return 0
+        rows: list[Any] = self._db.execute(
+            "SELECT c.id, e.hash, e.vector FROM json_each(?) j "
+            "JOIN embedding_queue q ON q.chunk_id = j.value JOIN chunks c ON c.id = q.chunk_id "
+            "JOIN embeddings e ON e.fingerprint = ? AND e.hash = c.embed_hash",
+            (json.dumps(chunk_ids), self._fingerprint),
+        ).fetchall()
+        if rows:
+            self._insert([row[0] for row in rows], _widened([row[2] for row in rows]))
+            self._db.executemany(
+                "UPDATE embeddings SET released_at = NULL "
+                "WHERE fingerprint = ? AND hash = ? AND released_at IS NOT NULL",
+                ((self._fingerprint, row[1]) for row in rows),
+            )
+        return len(rows)
+
+    def store(self, hashes: Sequence[bytes], vectors: FloatArray, chunk_ids: Sequence[int]) -> None:
+        """Keep freshly embedded ``vectors`` and give them to the queued chunks that wait for them."""
+        # Rounded first, so that both tables hold the same vectors.
+        halves = vectors.astype(np.float16)
+        self._db.executemany(
+            "INSERT INTO embeddings (hash, fingerprint, vector) VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET vector = excluded.vector, released_at = NULL",
+            (
+                (digest, self._fingerprint, half.tobytes())
+                for digest, half in zip(hashes, halves, strict=True)
+            ),
         )
-    return True
+        waiting: list[Any] = self._db.execute(
+            "SELECT c.id, c.embed_hash FROM json_each(?) j "
+            "JOIN embedding_queue q ON q.chunk_id = j.value JOIN chunks c ON c.id = q.chunk_id",
+            (json.dumps(chunk_ids),),
+        ).fetchall()
+        row_of = {digest: row for row, digest in enumerate(hashes)}
+        rows = [row_of.get(digest) for _, digest in waiting]
+        fresh = [(chunk, row) for (chunk, _), row in zip(waiting, rows, strict=True) if row is not None]
+        if fresh:
+            chunks, rows_of_fresh = zip(*fresh, strict=True)
+            self._insert(chunks, halves[list(rows_of_fresh)].astype(np.float32))
+        self.fill([chunk for (chunk, _), row in zip(waiting, rows, strict=True) if row is None])
+
+    def _insert(self, chunk_ids: Sequence[int], vectors: FloatArray) -> None:
+        """Put chunks with their vectors into the nearest shards, and off the queue."""
+        present = self.shards.at(self._db)
+        if len(present.taking):
+            shard_of = present.ids[present.taking][nearest_mean(vectors, present.means[present.taking])]
+        else:
+            shard_of = np.full(len(chunk_ids), self.add_shard(), dtype=np.int64)
+        self._put_rows(chunk_ids, shard_of, vectors)
+        shards.account(self._db, self.shards, shards.by_shard(shard_of, vectors))
+        self._db.executemany("DELETE FROM embedding_queue WHERE chunk_id = ?", ((c,) for c in chunk_ids))
+
+    def _put_rows(self, chunk_ids: Sequence[int], shard_of: NDArray[np.int64], vectors: FloatArray) -> None:
+        numbers = shard_of.tolist()
+        # By shard, because vec0 keeps shards in pages of their own.
+        order = np.argsort(shard_of, kind="stable").tolist()
+        self._db.executemany(
+            f"INSERT INTO {TABLE} (chunk_id, shard, embedding) VALUES (?, ?, ?)",
+            ((chunk_ids[row], numbers[row], vectors[row].tobytes()) for row in order),
+        )
+        self._db.executemany(
+            "INSERT INTO shard_members VALUES (?, ?)",
+            sorted(zip(numbers, chunk_ids, strict=True)),
+        )
+
+    def _delete_rows(self, chunk_ids: Sequence[int], shard_of: Sequence[int]) -> None:
+        self._db.executemany(f"DELETE FROM {TABLE} WHERE chunk_id = ?", ((c,) for c in chunk_ids))
+        self._db.executemany(
+            "DELETE FROM shard_members WHERE shard = ? AND chunk_id = ?",
+            zip(shard_of, chunk_ids, strict=True),
+        )
+
+    def remove(self, chunk_ids: Sequence[int]) -> None:
+        """Take chunks out of the table; their embeddings stay known."""
+        if not chunk_ids or not self._db.table_exists("main", TABLE):
+            return
+        rows = list(
+            self._db.executemany(
+                f"SELECT chunk_id, shard, embedding FROM {TABLE} WHERE chunk_id = ?",
+                ((c,) for c in chunk_ids),
+            )
+        )
+        if rows:
+            ids, shard_of, blobs = zip(*rows, strict=True)
+            self._delete_rows(ids, shard_of)
+            self._account_less(shard_of, _matrix(blobs))
+
+    def _account_less(self, shard_of: Sequence[int], vectors: FloatArray) -> None:
+        gone = shards.by_shard(shard_of, vectors)
+        shards.account(self._db, self.shards, {s: (-count, -total) for s, (count, total) in gone.items()})
+
+    # ------------------------------------------------------------------------------------- rebalancing
+
+    def rebalance(self, most: int | None, *, split: int = SPLIT, whole: int = WHOLE) -> int:
+        """Split, merge and calibrate what is due, at most ``most`` steps; returns how many were done.
+
+        Each step is a transaction of its own when none is open.
+        """
+        return rebalance(self, self._db, self.shards, most, split=split, whole=whole)
+
+    def vectors_of(self, chunk_ids: Sequence[int]) -> FloatArray:
+        """The rows' vectors, float32, in the order of ``chunk_ids``; all of them must be there."""
+        return _matrix([blob for _, blob in embeddings(self._db, chunk_ids)])
+
+    def move(
+        self, chunk_ids: Sequence[int], vectors: FloatArray, source: int, targets: NDArray[np.int64]
+    ) -> None:
+        """Take rows from the shard ``source`` to one of ``targets`` each."""
+        self._delete_rows(chunk_ids, [source] * len(chunk_ids))
+        self._put_rows(chunk_ids, targets, vectors)
+        changes = shards.by_shard(targets, vectors)
+        changes[source] = (-len(chunk_ids), -vectors.sum(axis=0, dtype=np.float64))
+        shards.account(self._db, self.shards, changes)
+
+    def add_shard(self) -> int:
+        """A shard that holds nothing yet, to be filled in the same transaction; returns its id."""
+        return shards.add_shard(self._db, self._dimensions)
 
 
-def fill_from_known(db: apsw.Connection, fingerprint: str, chunk_ids: Sequence[int]) -> int:
-    """Give queued chunks the vectors that are known for their text; returns how many."""
-    if not chunk_ids:
-        return 0
-    rows: list[Any] = db.execute(
-        "SELECT c.id, n.topic, e.vector, e.hash FROM json_each(?) j "
-        "JOIN embedding_queue q ON q.chunk_id = j.value JOIN chunks c ON c.id = q.chunk_id "
-        "JOIN notes n ON n.id = c.note_id "
-        "JOIN embeddings e ON e.fingerprint = ? AND e.hash = c.embed_hash",
-        (json.dumps(chunk_ids), fingerprint),
-    ).fetchall()
-    db.executemany(
-        f"INSERT INTO {TABLE} (chunk_id, topic, embedding) VALUES (?, ?, ?)",
-        ((chunk, topic, _widened(vector)) for chunk, topic, vector, _ in rows),
-    )
-    db.executemany("DELETE FROM embedding_queue WHERE chunk_id = ?", ((row[0],) for row in rows))
-    db.executemany(
-        "UPDATE embeddings SET released_at = NULL "
-        "WHERE fingerprint = ? AND hash = ? AND released_at IS NOT NULL",
-        ((fingerprint, row[3]) for row in rows),
-    )
-    return len(rows)
-
-
-def store(
-    db: apsw.Connection,
-    fingerprint: str,
-    hashes: Sequence[bytes],
-    vectors: FloatArray,
-    chunk_ids: Sequence[int],
-) -> None:
-    """Keep freshly embedded ``vectors`` and give them to the queued chunks that wait for them."""
-    db.executemany(
-        "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?, NULL)",
-        (
-            (digest, fingerprint, row.astype(np.float16).tobytes())
-            for digest, row in zip(hashes, vectors, strict=True)
-        ),
-    )
-    fill_from_known(db, fingerprint, chunk_ids)
-
-
-def remove(db: apsw.Connection, chunk_ids: Sequence[int]) -> None:
-    """Take chunks out of the table; their embeddings stay known."""
-    if db.table_exists("main", TABLE):
-        db.executemany(f"DELETE FROM {TABLE} WHERE chunk_id = ?", ((i,) for i in chunk_ids))
+def drop(db: apsw.Connection) -> None:
+    """Forget the table and its shards; embeddings stay."""
+    db.execute(f"DROP TABLE IF EXISTS {TABLE}")
+    shards.forget_all(db)
 
 
 def release(db: apsw.Connection, hashes: Sequence[bytes]) -> None:
@@ -110,21 +213,6 @@ def forget_released(db: apsw.Connection, days: float = KEPT_DAYS) -> None:
     db.execute("DELETE FROM embeddings WHERE released_at <= ?", (time.time() - days * 86_400,))
 
 
-def nearest(
-    db: apsw.Connection, query: FloatArray, limit: int, among: Sequence[int] | None = None
-) -> list[tuple[int, float]]:
-    """(chunk id, cosine similarity) of the nearest chunks, best first."""
-    if limit < 1 or not db.table_exists("main", TABLE):
-        return []
-    # A JOIN with MATCH would make vec0 scan once a row, so ids alone are asked for.
-    sql = f"SELECT chunk_id, distance FROM {TABLE} WHERE embedding MATCH ? AND k = ?"
-    bindings: tuple[object, ...] = (query.astype(np.float32).tobytes(), min(limit, _MOST))
-    if among is not None:
-        sql += " AND chunk_id IN (SELECT value FROM json_each(?))"
-        bindings = (*bindings, json.dumps(among))
-    return [(chunk, 1.0 - distance) for chunk, distance in db.execute(sql, bindings)]
-
-
 def load(db: apsw.Connection, chunk_ids: Sequence[int]) -> dict[int, FloatArray]:
     """The vectors of those chunks that have one, float32."""
     if not chunk_ids or not db.table_exists("main", TABLE):
@@ -137,6 +225,16 @@ def load(db: apsw.Connection, chunk_ids: Sequence[int]) -> dict[int, FloatArray]
     return {chunk: np.frombuffer(vector, np.float16).astype(np.float32) for chunk, vector in rows}
 
 
-def _widened(vector: bytes) -> bytes:
-    """float16 to float32. Stored vectors are always rounded first, so that both tables hold the same ones."""
-    return np.frombuffer(vector, np.float16).astype(np.float32).tobytes()
+def embeddings(db: apsw.Connection, chunk_ids: Sequence[int]) -> list[tuple[int, bytes]]:
+    """(chunk id, float32 vector) of those chunks that are in the table."""
+    # Row by row: vec0 is looked up faster so than by a list.
+    sql = f"SELECT chunk_id, embedding FROM {TABLE} WHERE chunk_id = ?"
+    return list(db.executemany(sql, ((chunk,) for chunk in chunk_ids)))
+
+
+def _matrix(blobs: Sequence[bytes]) -> FloatArray:
+    return np.frombuffer(b"".join(blobs), dtype=np.float32).reshape(len(blobs), -1)
+
+
+def _widened(blobs: Sequence[bytes]) -> FloatArray:
+    return np.frombuffer(b"".join(blobs), dtype=np.float16).reshape(len(blobs), -1).astype(np.float32)

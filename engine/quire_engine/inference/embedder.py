@@ -4,39 +4,54 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from quire_engine.errors import ModelError
+from quire_engine.inference.batches import by_length, padded
 from quire_engine.inference.catalogue import checked_embedding_model
+from quire_engine.inference.token_counter import TokenCounter
 from quire_engine.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from quire_engine.inference.batches import Batch
     from quire_engine.interfaces import FloatArray
 
 _LONGEST_READ = 4000
 """Characters of a question that are looked at for its readability."""
+_SLAB = 4096
+"""Texts that are sorted by length together, and tokenised while the slab before them is computed."""
+_LEAST_BATCH = 128
+"""Tokens; few texts are shared out to all streams, but not in batches that hardly pay."""
 _INPUT_FORMAT = 1
 """Part of the fingerprint; raised when what is fed to the model for the same text changes."""
 
 
 class Runtime(Protocol):
-    """Runs the network on one padded batch."""
+    """Runs the network; several threads may do so at a time."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def batch_tokens(self) -> int:
-        """The most tokens, padding included, that a batch should hold."""
+        """The most tokens, padding included, that a batch should hold; may fall when memory is short."""
 
-    def run(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> FloatArray:
-        """Unit vectors, float32 of shape (batch, dimensions), for int64 inputs of shape (batch, length)."""
+    @property
+    def parallel(self) -> int:
+        """How many batches are computed at a time."""
+
+    def embed(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+        """Unit vectors of each batch, float32 of shape (rows, dimensions), in the order of ``batches``.
+
+        Looks ahead: the next batch is taken while the one before it is computed.
+        """
 
 
 class SentenceEmbedder:
@@ -60,10 +75,8 @@ class SentenceEmbedder:
         except Exception as error:  # tokenizers raises bare Exception
             raise ModelError(f"embedding model in {folder} cannot be read: {error}") from error
         tokenizer.no_padding()
-        tokenizer.no_truncation()
-        self._counter = tokenizer
-        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
-        self._tokenizer.enable_truncation(self._max_tokens)
+        tokenizer.enable_truncation(self._max_tokens)
+        self._tokenizer = tokenizer
         self._unknown = tokenizer.token_to_id("[UNK]")
         self._fingerprint = f"{name}@{digest[:16]}/{self._max_tokens}/{_INPUT_FORMAT}"
         self._make_runtime = runtime
@@ -91,18 +104,52 @@ class SentenceEmbedder:
             return self._runtime
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        encodings = self._counter.encode_batch([_valid(t) for t in texts], add_special_tokens=False)
-        return [len(e) for e in encodings]
+        return self._counter.count([_valid(text) for text in texts])
+
+    @cached_property
+    def _counter(self) -> TokenCounter:
+        """Made when first needed: questions are not counted."""
+        from tokenizers import Tokenizer
+
+        whole = Tokenizer.from_str(self._tokenizer.to_str())
+        whole.no_truncation()
+        return TokenCounter(whole)
 
     def embed_passages(self, texts: Sequence[str]) -> FloatArray:
         vectors = np.empty((len(texts), self._dimensions), dtype=np.float32)
         if not texts:
             return vectors
         runtime = self.load()
-        tokens = [e.ids for e in self._tokenizer.encode_batch([_valid(t) for t in texts])]
-        for rows in _batches([len(ids) for ids in tokens], runtime.batch_tokens):
-            vectors[rows] = runtime.run(*_pad([tokens[row] for row in rows]))
+        taken: deque[list[int]] = deque()
+
+        def batches() -> Iterator[Batch]:
+            for start, tokens in self._tokenized(texts):
+                lengths = [len(ids) for ids in tokens]
+                share = max(_LEAST_BATCH, -(-sum(lengths) // runtime.parallel))
+                for rows in by_length(lengths, min(runtime.batch_tokens, share)):
+                    taken.append([start + row for row in rows])
+                    yield padded([tokens[row] for row in rows])
+
+        for found in runtime.embed(batches()):
+            vectors[taken.popleft()] = found
         return vectors
+
+    def _tokenized(self, texts: Sequence[str]) -> Iterator[tuple[int, list[list[int]]]]:
+        """Token ids of each slab, with the number of its first text; the next slab is made meanwhile."""
+        if len(texts) <= _SLAB:
+            yield 0, self._token_ids(texts)
+            return
+        starts = range(0, len(texts), _SLAB)
+        with ThreadPoolExecutor(1, thread_name_prefix="quire-tokens") as ahead:
+            coming = ahead.submit(self._token_ids, texts[:_SLAB])
+            for start in starts:
+                tokens = coming.result()
+                if start != starts[-1]:
+                    coming = ahead.submit(self._token_ids, texts[start + _SLAB : start + 2 * _SLAB])
+                yield start, tokens
+
+    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch([_valid(text) for text in texts])]
 
     def embed_query(self, text: str) -> FloatArray:
         vector: FloatArray = self.embed_passages([text])[0]
@@ -115,11 +162,16 @@ class SentenceEmbedder:
         the share of the average piece: a model that must spell a word has hardly seen it.
         """
         text = _valid(text)
-        encoding = self._counter.encode(text[:_LONGEST_READ], add_special_tokens=False)
-        # Each of these is built anew at every access.
-        ids, offsets = encoding.ids, encoding.offsets
+        encoding = self._tokenizer.encode(text[:_LONGEST_READ], add_special_tokens=False)
+        ids: list[int] = []
+        offsets: list[tuple[int, int]] = []
+        word_ids: list[int | None] = []
+        for part in (encoding, *encoding.overflowing):
+            ids += part.ids
+            offsets += part.offsets
+            word_ids += part.word_ids
         words: dict[int, list[int]] = {}
-        for position, word in enumerate(encoding.word_ids):
+        for position, word in enumerate(word_ids):
             if word is not None:
                 words.setdefault(word, []).append(position)
         total = known = 0.0
@@ -138,27 +190,6 @@ class SentenceEmbedder:
 def _valid(text: str) -> str:
     """``text`` without lone surrogates, at the same length; tokenizers take none."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Row numbers in batches of similar length, each at most ``budget`` tokens with padding."""
-    batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[row] > budget:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
-
-
-def _pad(tokens: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    ids = np.zeros((len(tokens), max(map(len, tokens))), dtype=np.int64)
-    mask = np.zeros_like(ids)
-    for row, sequence in enumerate(tokens):
-        ids[row, : len(sequence)] = sequence
-        mask[row, : len(sequence)] = 1
-    return ids, mask
 
 
 def open_embedder(settings: EmbeddingSettings) -> SentenceEmbedder:
@@ -190,16 +221,3 @@ def _cuda_present() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
-
-
-def pooling_mode(folder: Path) -> str:
-    """``mean`` or ``cls``, as the model's own configuration says. Raises `ModelError` for another."""
-    try:
-        config: dict[str, Any] = json.loads((folder / "1_Pooling" / "config.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"embedding model in {folder} has no readable 1_Pooling/config.json") from error
-    if config.get("pooling_mode_mean_tokens"):
-        return "mean"
-    if config.get("pooling_mode_cls_token"):
-        return "cls"
-    raise ModelError(f"embedding model in {folder} pools in a way that Quire cannot run")

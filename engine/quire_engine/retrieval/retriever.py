@@ -40,13 +40,18 @@ class Retriever:
         vectors: VectorSearcher,
         keywords: KeywordSearcher,
         embedder: Callable[[], Embedder],
+        early: Callable[[Sequence[int]], Mapping[int, FloatArray]],
         settings: RetrievalSettings,
     ) -> None:
-        """``embedder`` is called when the first question is embedded."""
+        """``embedder`` is called when the first question is embedded.
+
+        ``early`` makes vectors of chunks, best first, that wait for theirs: of as many as is quickly done.
+        """
         self._chunks = chunks
         self._vectors = vectors
         self._keywords = keywords
         self._embedder = embedder
+        self._early = early
         self._settings = settings
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quire-keywords")
 
@@ -106,7 +111,10 @@ class Retriever:
         cosines: dict[int, float] = {}
         if vector is not None:
             known = {item for item, _ in near}
-            others = self._chunks.vectors([item for item, _ in words if item not in known])
+            missing = [item for item, _ in words if item not in known]
+            others = dict(self._chunks.vectors(missing))
+            if len(others) < len(missing):
+                others |= self._early([item for item in missing if item not in others])
             cosines = {item: float(other @ vector) for item, other in others.items()}
         return convex_combination(Ranking("dense", near), Ranking("keyword", words), cosines, weight)
 

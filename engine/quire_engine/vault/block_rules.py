@@ -1,4 +1,4 @@
-"""The block parser: CommonMark by markdown-it, footnotes, and the blocks that only Obsidian has.
+"""The block rules: CommonMark by markdown-it, footnotes, and the blocks that only Obsidian has.
 
 A markdown-it block rule takes (state, first line, line after the last, silent) and either refuses, or, unless
 silent (asked only whether it would end a paragraph), pushes its tokens and moves ``state.line`` on.
@@ -8,36 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
 
-from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, blockquote
+from markdown_it.rules_block import StateBlock, blockquote, code, fence, heading, hr, html_block, list_block
 from mdit_py_plugins.footnote.index import footnote_def
 
-MAX_NESTING = 64
-"""Lists, items and quotes within each other; what lies deeper is read without structure."""
 _MAX_QUOTES = 8
 _DELIMITER_ROW = re.compile(r"[ \t]*(?=[^\n]*-)(?::?-|\|)[-:| \t]*")
 _DELIMITER_CELL = re.compile(r"[ \t]*:?-+:?[ \t]*")
 _PIPE = re.compile(r"(?<!\\)(?:\\\\)*\|")
 
+_WHITE_SPACE = "\t\n\x0b\x0c\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+"""As CommonMark has it; str.strip takes more."""
+
 Rule = Callable[[StateBlock, int, int, bool], bool]
-
-
-@cache
-def block_parser() -> MarkdownIt:
-    """The one parser; it holds no state between notes."""
-    # Link references cost markdown-it quadratic time, and notes hardly use them: they stay paragraphs.
-    markdown = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING}).disable("reference")
-    ruler = markdown.block.ruler
-    ends = ["paragraph", "reference", "blockquote", "list"]
-    ruler.before("table", "comment", _comment, {"alt": ends})
-    ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
-    ruler.enable("table")
-    ruler.before("fence", "math_block", _math, {"alt": ends})
-    ruler.at("blockquote", _quote, {"alt": ends})
-    ruler.before("reference", "footnote_def", footnote_def, {"alt": ["paragraph", "reference"]})
-    return markdown
 
 
 def _first(state: StateBlock, line: int) -> int:
@@ -97,7 +82,9 @@ def _math(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """A table as one token: markdown-it's own rule makes three for every cell."""
     delimiters = start + 1
-    if delimiters >= end or state.sCount[delimiters] < state.blkIndent or state.is_code_block(delimiters):
+    if delimiters >= end or not state.src.startswith(("|", "-", ":"), _first(state, delimiters)):
+        return False
+    if state.sCount[delimiters] < state.blkIndent or state.is_code_block(delimiters):
         return False
     begin, stop = _first(state, delimiters), state.eMarks[delimiters]
     if not _DELIMITER_ROW.fullmatch(state.src, begin, stop) or state.src.startswith(("- ", "-\t"), begin):
@@ -110,10 +97,10 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         return False
     if silent:
         return True
-    enders = state.md.block.ruler.getRules("blockquote")
+    (ends,) = ENDING_RULES["blockquote"]
     line = start + 2
     while line < end and state.sCount[line] >= state.blkIndent and not state.isEmpty(line):
-        if state.is_code_block(line) or any(rule(state, line, end, True) for rule in enders):
+        if state.is_code_block(line) or ends(state, line, end, True):
             break
         line += 1
     token = state.push("table", "", 0)
@@ -141,3 +128,88 @@ def _quote(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         return blockquote(state, start, end, False)
     finally:
         state.env["quotes"] = depth
+
+
+def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """What no other rule takes: a paragraph, or a heading when a line of ``=`` or ``-`` follows it.
+
+    markdown-it reads a paragraph twice, to see whether it is a heading, and makes three tokens of it.
+    """
+    parent, state.parentType = state.parentType, "paragraph"
+    source, indents = state.src, state.sCount
+    marker = ""
+    line = start + 1
+    while line < end:
+        begin, stop = state.bMarks[line] + state.tShift[line], state.eMarks[line]
+        if begin >= stop:
+            break
+        indent = indents[line] - state.blkIndent
+        # Text that is indented further goes on, and a quote has already read lines of negative indentation.
+        if indent <= 3:
+            first = source[begin]
+            if indent >= 0 and first in "=-" and not source[begin:stop].lstrip(first).strip(" \t"):
+                marker = first
+                break
+            if indents[line] >= 0 and any(
+                rule(state, line, end, True) for rule in _END_PARAGRAPH.get(first, _END_OTHERS)
+            ):
+                break
+        line += 1
+    state.parentType = parent
+    state.line = line + bool(marker)
+    if not marker:
+        state.push("paragraph", "p", 0).map = [start, line]
+        return True
+    tag = "h1" if marker == "=" else "h2"
+    state.push("heading_open", tag, 1).map = [start, state.line]
+    inline = state.push("inline", "", 0)
+    inline.map = [start, line]
+    inline.content = StateBlock.getLines(state, start, line, state.blkIndent, False).strip(_WHITE_SPACE)
+    state.push("heading_close", tag, -1)
+    return True
+
+
+def _by_first_character(*rules: tuple[Rule, str]) -> dict[str, tuple[Rule, ...]]:
+    """The rules, each with the characters that a line for it can begin with (after spaces), by character."""
+    found: dict[str, tuple[Rule, ...]] = {}
+    for rule, characters in rules:
+        for character in characters:
+            found[character] = (*found.get(character, ()), rule)
+    return found
+
+
+_ENDS_ITEM = ((_comment, "%"), (fence, "`~"), (_math, "$"), (_quote, ">"), (hr, "*-_"))
+_ENDS_QUOTE = (*_ENDS_ITEM, (list_block, "*-+0123456789"), (html_block, "<"), (heading, "#"))
+_ANYWHERE = (*_ENDS_QUOTE, (footnote_def, "["))
+# A table is told by its second line, a paragraph by being nothing else.
+_BEGIN: dict[str, tuple[Rule, ...]] = {
+    character: (_table, *rules, _paragraph) for character, rules in _by_first_character(*_ANYWHERE).items()
+}
+_BEGIN_OTHERS: tuple[Rule, ...] = (_table, _paragraph)
+_END_PARAGRAPH: dict[str, tuple[Rule, ...]] = {
+    character: (_table, *rules) for character, rules in _by_first_character(*_ANYWHERE).items()
+}
+_END_OTHERS: tuple[Rule, ...] = (_table,)
+
+
+def starting_rules(state: StateBlock, line: int) -> tuple[Rule, ...]:
+    """Those that may take the block that begins at ``line``, which is not empty; one of them does."""
+    if state.is_code_block(line):
+        return (code,)
+    return _BEGIN.get(state.src[_first(state, line)], _BEGIN_OTHERS)
+
+
+def _asking(rules: dict[str, tuple[Rule, ...]]) -> Rule:
+    def ask(state: StateBlock, line: int, end: int, silent: bool) -> bool:
+        """Whether a rule would take the line; those that its first character rules out are not asked."""
+        begin = _first(state, line)
+        return any(rule(state, line, end, silent) for rule in rules.get(state.src[begin : begin + 1], ()))
+
+    return ask
+
+
+ENDING_RULES: dict[str, list[Rule]] = {
+    "blockquote": [_asking(_by_first_character(*_ENDS_QUOTE))],
+    "list": [_asking(_by_first_character(*_ENDS_ITEM))],
+}
+"""Those that are asked, silently, whether they end what is being read, by its name."""

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 
 from quire_engine.records import Block, BlockKind, Span
-from quire_engine.vault.block_rules import block_parser
+from quire_engine.vault.block_state import BlockState, take_block
 from quire_engine.vault.inline import plain_text
 
 _LONGEST_LINE = 1_000_000
@@ -36,7 +35,12 @@ _LEAVES = {
     "html_block": BlockKind.HTML,
     "table": BlockKind.TABLE,
 }
-_READ_WITHIN = {"inline": BlockKind.PARAGRAPH, "table": BlockKind.TABLE, "html_block": BlockKind.HTML}
+_READ_WITHIN = {
+    "paragraph": BlockKind.PARAGRAPH,
+    "inline": BlockKind.HEADING,
+    "table": BlockKind.TABLE,
+    "html_block": BlockKind.HTML,
+}
 
 
 class LineIndex:
@@ -107,8 +111,10 @@ class BlockSplitter:
     def __init__(self, text: str, lines: LineIndex) -> None:
         self._text = text
         self._lines = lines
-        too_nasty = len(lines) > _MOST_LINES or lines.longest() > _LONGEST_LINE
-        self._state = None if too_nasty else StateBlock(text, block_parser(), {}, [])
+        too_nasty = len(lines) > _MOST_LINES or (
+            len(text) > _LONGEST_LINE and lines.longest() > _LONGEST_LINE
+        )
+        self._state = None if too_nasty else BlockState(text, lines.starts)
         self._path: tuple[tuple[int, str], ...] = ()
         self._plain_blocks = 0
 
@@ -143,20 +149,16 @@ class BlockSplitter:
                 line = self._outdented(state, covered + 1, line)
                 yield from self._plain(covered, line)
 
-    def _next_tokens(self, state: StateBlock, line: int) -> list[Token]:
-        """Run the rules for the block that begins at ``line``: markdown-it's own loop, one step of it.
+    def _next_tokens(self, state: BlockState, line: int) -> list[Token]:
+        """Run the rules for the block that begins at ``line``.
 
         Stepping here keeps the tokens of one block in memory, not those of the whole note.
         """
-        state.line, state.level, state.blkIndent, state.tokens = line, 0, 0, []
-        for rule in block_parser().block.ruler.getRules(""):
-            if rule(state, line, state.lineMax, False):
-                break
-        if state.line <= line:
-            raise RuntimeError("no block rule moved on")
+        state.level, state.blkIndent, state.tokens = 0, 0, []
+        take_block(state, line, state.lineMax)
         return state.tokens
 
-    def _outdented(self, state: StateBlock, line: int, end: int) -> int:
+    def _outdented(self, state: BlockState, line: int, end: int) -> int:
         while line < end and (state.isEmpty(line) or state.sCount[line] > 3):
             line += 1
         return line
@@ -174,7 +176,7 @@ class BlockSplitter:
             token = tokens[position]
             first, end = token.map or (0, 0)
             kind = token.type
-            if waiting and kind not in ("paragraph_open", "inline", "paragraph_close"):
+            if waiting and kind != "paragraph":
                 yield self._item(*waiting)
                 waiting = None
             if kind in ("bullet_list_open", "ordered_list_open"):
@@ -190,7 +192,7 @@ class BlockSplitter:
                 if marker is not None and self._is_empty_item(marker):
                     yield None, marker + 1
                 marker = None
-            elif kind == "paragraph_open":
+            elif kind == "paragraph":
                 if waiting:
                     waiting = (waiting[0], end, depth)
                 elif marker is not None:

@@ -24,17 +24,19 @@ _MAX_BRACKETS = 10_000
 
 _TAG_BREAK = r"\s\u2000-\u206f\u2e00-\u2e7f\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 _TAG_CHARACTERS = rf"[^{_TAG_BREAK}'!\"#$%&()*+,.:;<=>?@^`{{|}}~\[\]\\\x00-\x1f\x7f\ufffd]+"
+# Each alternative begins with a character of its own, so that the search leaps from one such to the next.
 _MARK = re.compile(
     r"\\."
-    r"|`+"
+    r"|``*"
     r"|%%"
     r"|<!--"
     r"|<[A-Za-z/?!][^<>\n]*>"
-    r"|!?\[\[?"
+    r"|!\[\[?"
+    r"|\[\[?"
     r"|\]"
     r"|\$\$?"
     r"|://[^\s<>\[\]()`]*"
-    rf"|(?<![^\s(（|*_~>，、。；：])#(?P<tag>{_TAG_CHARACTERS})"
+    rf"|#(?<![^\s(（|*_~>，、。；：]#)(?P<tag>{_TAG_CHARACTERS})"
 )
 _WIKILINK = re.compile(r"\[\[([^\[\]\n]+)\]\]")
 _DESTINATION = re.compile(

@@ -47,6 +47,14 @@ class LinkIndex:
                 paths.append(path)
         self._nearest.clear()
 
+    def names(self, path: str) -> tuple[str, tuple[str, ...]] | None:
+        """Title and aliases of a known note."""
+        return self._names.get(path)
+
+    def keys(self, path: str) -> set[str]:
+        """What a link may call the known note at ``path``; see `may_mean`."""
+        return {key for _, key in self._keys(path)} | {_fold(path).rpartition("/")[2]}
+
     def remove(self, path: str) -> None:
         """Forget a note; one that is not known is no error."""
         if path not in self._names:
@@ -124,6 +132,13 @@ class LinkIndex:
         yield self._by_title, _fold(title)
         for alias in {_fold(alias) for alias in aliases}:
             yield self._by_alias, alias
+
+
+def may_mean(target: str) -> set[str]:
+    """Keys by which ``target`` finds notes: where it leads depends on no note without one of them."""
+    written = {target.strip(), unquote(target.strip())}
+    names = {name for text in written for name in (_key(text), _fold(text))}
+    return names | {name.rpartition("/")[2] for name in names}
 
 
 def is_attachment(target: str) -> bool:

@@ -29,6 +29,8 @@ class ScanResult:
 
     files: list[FoundFile] = field(default_factory=list)
     skipped: list[SkippedNote] = field(default_factory=list)
+    linked: set[str] = field(default_factory=set)
+    """Paths of symbolic links: what one of them shows may change without a change at its own path."""
 
 
 def is_note(name: str) -> bool:
@@ -49,6 +51,23 @@ def scan(vault: Path, ignore: Sequence[str] = (), max_note_bytes: int = 32 * 2**
     walk.run()
     walk.result.files.sort(key=lambda found: found.path)
     walk.result.skipped.sort(key=lambda note: note.path)
+    return walk.result
+
+
+def look(
+    vault: Path, paths: Sequence[str], ignore: Sequence[str] = (), max_note_bytes: int = 32 * 2**20
+) -> ScanResult | None:
+    """What `scan` finds at ``paths`` (of files, relative to the vault), without walking the vault.
+
+    A path that is in neither list is no note, or gone. ``None`` when links play a part, so that only a walk
+    over the whole vault can tell. Raises as `scan` does.
+    """
+    root = _root(vault)
+    walk = _Walk(root, max_note_bytes)
+    walk.ignored = _patterns(root, ignore, [])
+    for path in paths:
+        if not walk.look(path):
+            return None
     return walk.result
 
 
@@ -117,6 +136,27 @@ class _Walk:
                     reached = {f"{self.root.rstrip('/')}/{found.path}" for found in self.result.files}
                 self._link(path, place, is_folder, reached)
 
+    def look(self, path: str) -> bool:
+        """Take in the file at ``path`` if there is one; False when a link stands in the way."""
+        parts = path.split("/")
+        for depth, name in enumerate(parts, start=1):
+            here = "/".join(parts[:depth])
+            place = f"{self.root.rstrip('/')}/{here}"
+            if name.startswith(".") or not self._usable(here, folder=depth < len(parts)):
+                return True
+            try:
+                status = os.lstat(place)
+            except FileNotFoundError:
+                return True
+            except (OSError, ValueError) as error:
+                self._skip(path, _reason(error))
+                return True
+            if stat_mode.S_ISLNK(status.st_mode):
+                return False
+        if is_note(path) and not stat_mode.S_ISDIR(status.st_mode):
+            self._file(path, place, status)
+        return True
+
     def _folder(self, prefix: str, place: str) -> None:
         pending = [(prefix, place)]
         while pending:
@@ -148,6 +188,7 @@ class _Walk:
                 is_folder = entry.is_dir()
                 if (is_folder or is_note(name)) and self._usable(path, folder=is_folder):
                     self._links.append((path, entry.path, is_folder))
+                    self.result.linked.add(path)
                 return None
             if is_note(name) and self._usable(path, folder=False):
                 self._file(path, entry.path, entry.stat(follow_symlinks=False))

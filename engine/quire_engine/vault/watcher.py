@@ -1,10 +1,11 @@
-"""Tells when a vault's notes have changed, and the burst of changes is over."""
+"""Tells which of a vault's notes have changed, once the burst of changes is over."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,8 +18,23 @@ if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
 _LONGEST_BURST = 2.0
+_SETTLED, _UNSETTLED = 0.03, 0.3
+"""Seconds of quiet that end a burst: of files that were closed, or of some that may still be written."""
+_MANY = 500
+"""Changed files from which one look at the whole vault is cheaper."""
+_FINISHED = ("closed", "deleted", "moved")
 _POLL_SECONDS = 2.0
 _UNREMARKABLE = ("opened", "closed_no_write")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What has changed."""
+
+    paths: tuple[str, ...] | None
+    """Files, relative to the vault, sorted; ``None`` when anything may have changed."""
+    sequence: int
+    """The events that these changes cover."""
 
 
 class ChangeWatcher:
@@ -32,6 +48,11 @@ class ChangeWatcher:
         self._changed = threading.Condition()
         self._first_event: float | None = None
         self._last_event = 0.0
+        self._paths: set[str] | None = set()
+        self._writing: set[str] = set()
+        """Files that were written to and, as far as is known, not closed."""
+        self._sequence = 0
+        self._hurried = False
         self._observer: BaseObserver | None = None
         self.polling = False
         """Whether the folder is looked at now and then instead of notifying."""
@@ -61,11 +82,25 @@ class ChangeWatcher:
             self._observer.join()
             self._observer = None
 
-    def wait(self, timeout: float, settle: float = 0.3) -> bool:
-        """True once notes have changed and nothing has for ``settle`` seconds; False after ``timeout``.
+    @property
+    def sequence(self) -> int:
+        """How many events there have been."""
+        with self._changed:
+            return self._sequence
 
-        A burst that does not end is reported after 2 seconds. A change that had not settled when the time
-        was up is reported by the next call.
+    def hurry(self) -> None:
+        """End the burst that goes on now, if there is one; a `wait` returns what it has."""
+        with self._changed:
+            if self._first_event is not None:
+                self._hurried = True
+                self._changed.notify_all()
+
+    def wait(self, timeout: float) -> Changes | None:
+        """What changed, once it has settled; ``None`` when nothing did for ``timeout`` seconds.
+
+        Changes have settled a moment after the last file was closed, or when nothing has happened for a
+        third of a second; a burst that does not end is reported after 2 seconds. What had not settled when
+        the time was up is reported by the next call.
         """
         deadline = time.monotonic() + timeout
         with self._changed:
@@ -73,13 +108,21 @@ class ChangeWatcher:
                 now = time.monotonic()
                 ready = deadline
                 if self._first_event is not None:
-                    ready = min(self._last_event + settle, self._first_event + _LONGEST_BURST)
-                    if now >= ready:
-                        self._first_event = None
-                        return True
+                    quiet = _UNSETTLED if self._writing else _SETTLED
+                    ready = min(self._last_event + quiet, self._first_event + _LONGEST_BURST)
+                    if now >= ready or self._hurried:
+                        return self._taken()
                 if now >= deadline:
-                    return False
+                    return None
                 self._changed.wait(min(ready, deadline) - now)
+
+    def _taken(self) -> Changes:
+        paths = tuple(sorted(self._paths)) if self._paths is not None else None
+        self._first_event = None
+        self._paths = set()
+        self._writing.clear()
+        self._hurried = False
+        return Changes(paths, self._sequence)
 
     def _start(self, observer: BaseObserver) -> BaseObserver:
         observer.schedule(self._handler(), str(self._vault), recursive=True)
@@ -104,14 +147,30 @@ class ChangeWatcher:
     def _notice(self, event: FileSystemEvent) -> None:
         if event.event_type in _UNREMARKABLE or (event.is_directory and event.event_type == "modified"):
             return
-        paths = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if path]
-        if not any(self._counts(path, event.is_directory) for path in paths):
+        named = [os.fsdecode(path) for path in (event.src_path, event.dest_path) if path]
+        paths = [path for path in named if self._counts(path, event.is_directory)]
+        if not paths:
             return
         with self._changed:
+            self._sequence += 1
             self._last_event = time.monotonic()
             if self._first_event is None:
                 self._first_event = self._last_event
+            for path in paths:
+                relative = os.path.relpath(path, self._vault)
+                self._remember(relative, whole=event.is_directory or relative == IGNORE_FILE)
+                if event.event_type in _FINISHED:
+                    self._writing.discard(relative)
+                elif not event.is_directory:
+                    self._writing.add(relative)
             self._changed.notify_all()
+
+    def _remember(self, path: str, *, whole: bool) -> None:
+        if self._paths is None:
+            return
+        self._paths.add(path)
+        if whole or len(self._paths) > _MANY:
+            self._paths = None
 
     def _counts(self, path: str, is_folder: bool) -> bool:
         relative = os.path.relpath(path, self._vault)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import click
 import pytest
 
 from quire.cli.options import Condition, Moment, ago, filters
+from quire.inquiry import Inquiry
 from quire_engine.records import Filters
 
 
@@ -57,17 +59,22 @@ class TestCondition:
 
 
 class TestFilters:
+    @staticmethod
+    def restriction(*options: Any) -> Filters:
+        """What the engine is given for these options."""
+        return Inquiry.model_validate({"text": "x", "filters": filters(*options)}).restriction
+
     def test_nothing_given_restricts_nothing(self) -> None:
-        assert filters((), (), None, None, ()) == Filters()
+        assert self.restriction((), (), None, None, ()) == Filters()
 
     def test_folders_and_tags_lose_their_decoration(self) -> None:
-        found = filters(("./Projects/", "Areas\\Home"), ("#work", "area/home"), None, None, ())
+        found = self.restriction(("./Projects/", "Areas\\Home"), ("#work", "area/home"), None, None, ())
         assert found == Filters(folders=("Projects", "Areas/Home"), tags=("work", "area/home"))
 
     def test_bytes_that_are_no_text_match_nothing_but_break_nothing(self) -> None:
-        found = filters(("a\udcff",), ("b\udcff",), None, None, (("c\udcff", "d\udcff"),))
+        found = self.restriction(("a\udcff",), ("b\udcff",), None, None, (("c\udcff", "d\udcff"),))
         assert found == Filters(("a\ufffd",), ("b\ufffd",), where=(("c\ufffd", "d\ufffd"),))
 
     @pytest.mark.parametrize("folder", [".", "./", "/", ""])
     def test_the_vault_itself_is_no_restriction(self, folder: str) -> None:
-        assert filters((folder,), (), None, None, ()).folders == ()
+        assert self.restriction((folder,), (), None, None, ()) == Filters()

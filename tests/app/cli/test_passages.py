@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quire import contract
 from quire.cli.passages import citation_lines, excerpt, highlighted, hit_lines, place, question_words
 from quire.cli.terminal import Palette, cells
 from quire_engine.records import Citation, Hit, ScoreTrace, Signal
@@ -12,7 +13,7 @@ from quire_engine.records import Citation, Hit, ScoreTrace, Signal
 PLAIN = Palette(False)
 
 
-def hit(text: str, **changes: object) -> Hit:
+def hit(text: str, **changes: object) -> contract.Json:
     values: dict[str, object] = {
         "rank": 1,
         "chunk_id": 1,
@@ -26,7 +27,7 @@ def hit(text: str, **changes: object) -> Hit:
         "topic": "Garden",
         "trace": ScoreTrace((Signal("dense", 1, 0.7, 1.0, 0.02), Signal("keyword", 4, 9.5, 1.0, 0.01))),
     }
-    return Hit(**{**values, **changes})  # type: ignore[arg-type]
+    return contract.hit(Hit(**{**values, **changes}))  # type: ignore[arg-type]
 
 
 class TestQuestionWords:
@@ -95,7 +96,9 @@ class TestHighlight:
 
 
 class TestCitationLines:
-    citation = Citation(2, "Garden/Roses.md", ("Roses",), 3, 4, "Prune roses\nin March.", True, 0.9)
+    citation = contract.citation(
+        Citation(2, "Garden/Roses.md", ("Roses",), 3, 4, "Prune roses\nin March.", True, 0.9)
+    )
 
     def test_are_one_line_where_there_is_no_terminal(self) -> None:
         assert list(citation_lines(self.citation, PLAIN, None)) == [
@@ -108,5 +111,5 @@ class TestCitationLines:
         assert lines[1:] == ["    “Prune roses in March.”"]
 
     def test_say_when_a_quote_was_not_found_in_the_note(self) -> None:
-        unverified = Citation(1, "a.md", (), 1, 1, "quote", False, 0.1)
+        unverified = contract.citation(Citation(1, "a.md", (), 1, 1, "quote", False, 0.1))
         assert "(not verified)" in next(iter(citation_lines(unverified, PLAIN, None)))

@@ -9,7 +9,8 @@ from typing import Any
 import click
 import pytest
 
-from quire.cli.session import Session, enclosing_vault
+from quire.choice import enclosing_vault
+from quire.cli.session import Session
 
 Quire = Callable[..., Any]
 

@@ -61,6 +61,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Itera
         patch.setenv("QUIRE_CONFIG", str(folder / "config.toml"))
         patch.setenv("QUIRE_DATA_DIR", str(folder / "data"))
         patch.setenv("QUIRE_CACHE_DIR", str(model_cache))
+        patch.setenv("QUIRE_NO_DAEMON", "1")
         yield folder
 
 
@@ -105,7 +106,7 @@ def on_vault(places: Path, tmp_path: Path) -> Iterator[Callable[..., QuireApp]]:
 
 @pytest.fixture
 def settle() -> Settle:
-    """Waits until no worker runs, no answer is being made and every message is handled."""
+    """Waits until the notes are indexed, no answer is being made and every message is handled."""
 
     async def settled(pilot: Pilot[None]) -> None:
         app = pilot.app
@@ -113,7 +114,9 @@ def settle() -> Settle:
         await pilot.pause()
         for _ in range(3000):
             asking = any(isinstance(s, AskScreen) and s.answering for s in app.screen_stack)
-            if app.status is not None and not asking and not any(w.is_running for w in app.workers):
+            working = any(worker.is_running for worker in app.workers if worker.group != "watch")
+            indexed = app.engine.settle(0) or app.problem
+            if indexed and app.status is not None and app.progress is None and not asking and not working:
                 break
             await pilot.pause(0.01)
         else:

@@ -132,7 +132,7 @@ class TestPalette:
         async with garden.run_test() as pilot:
             await self.palette(garden, pilot, settle, "")
             shown = screen_text(garden)
-            assert "Update the index" in shown
+            assert "Change the theme" in shown
             assert "Leave the note" not in shown
 
     async def test_leaving_works_from_the_palette(self, garden: QuireApp, settle: Settle) -> None:

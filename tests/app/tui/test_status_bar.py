@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,23 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
+from quire.tui import background
 from quire.tui.app import QuireApp, run
 from quire.tui.messages import AnswerProgressed, SyncProgressed
 from quire.tui.widgets.answer_markdown import AnswerMarkdown
+from quire.tui.widgets.question import QuestionBox
 from quire.tui.widgets.status_bar import progress_words
 from quire_engine import Engine, Settings, locations
 from quire_engine.errors import QuireError, VaultError
 from quire_engine.index.lock import write_lock
-from quire_engine.records import SyncProgress
+from quire_engine.records import SyncProgress, SyncReport
 
 Ask = Callable[[Pilot[None], str], Awaitable[None]]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Read = Callable[[App[None]], str]
+
+
+EMBEDDING = SyncProgress("embed", 1_200, 20_000, 80.4, 245.0)
 
 
 class TestProgressWords:
@@ -31,22 +37,35 @@ class TestProgressWords:
         [
             (SyncProgress("scan", 0, 0), "looking for changes"),
             (SyncProgress("index", 12, 1234), "reading notes 12/1,234"),
+            (SyncProgress("index", 1_200, 6_500, 1300.0, 4.1), "reading notes 1,200/6,500 · 0:04 left"),
             (
-                SyncProgress("embed", 120, 310, 61.4, 3.1),
-                "embedding 120/310 · 61 passages/s · 0:03 left",
+                EMBEDDING,
+                "all notes searchable · embedding 1,200/20,000 · 80 passages/s · 4:05 left",
             ),
             (
                 SyncProgress("embed", 1, 10**6, 10.0, 99_999.0),
-                "embedding 1/1,000,000 · 10 passages/s · 27 h 46 left",
+                "all notes searchable · embedding 1/1,000,000 · 10 passages/s · 27 h 46 left",
             ),
-            (SyncProgress("model", 0, 0), "loading the model"),
+            (SyncProgress("model", 0, 0), "all notes searchable · loading the model"),
         ],
     )
     def test_stage_count_rate_and_time_left(self, progress: SyncProgress, words: str) -> None:
-        assert progress_words(progress) == words
+        assert progress_words(progress, len(words)) == words
 
-    def test_bar_shows_the_share(self) -> None:
-        assert "━━━━━━╌╌╌╌╌╌" in progress_words(SyncProgress("embed", 5, 10), bar=True)
+    @pytest.mark.parametrize(
+        ("room", "words"),
+        [
+            (72, "all notes searchable · embedding 1,200/20,000 · 4:05 left"),
+            (56, "all notes searchable · embedding 6 % · 4:05 left"),
+            (47, "embedding 6 % · 4:05 left"),
+            (0, "embedding 6 % · 4:05 left"),
+        ],
+    )
+    def test_what_matters_most_stays_when_there_is_little_room(self, room: int, words: str) -> None:
+        assert progress_words(EMBEDDING, room) == words
+
+    def test_bar_shows_the_share_when_there_is_room(self) -> None:
+        assert "━━━━━━╌╌╌╌╌╌ 5/10" in progress_words(SyncProgress("index", 5, 10), 100)
 
 
 class TestMessages:
@@ -60,90 +79,143 @@ class TestMessages:
         assert not AnswerProgressed(1, "a").can_replace(AnswerProgressed(2, "b"))
 
 
-class SlowSync:
-    """A real engine whose sync waits at its first report until it may go on."""
+class PausedEngine:
+    """A real engine whose watch pauses at its first report of a stage until it may go on."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, stage: str) -> None:
         self._engine = engine
+        self._stage = stage
+        self.paused = threading.Event()
         self.go_on = threading.Event()
-        self.finished = False
+        self.ended = threading.Event()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def sync(self, progress: Callable[[SyncProgress], None]) -> None:
-        progress(SyncProgress("embed", 3, 9, 2.0, 3.0))
-        self.go_on.wait(30)
-        progress(SyncProgress("embed", 4, 9, 2.0, 2.5))
-        self._engine.sync(progress)
-        self.finished = True
+    def watch(
+        self,
+        stop: threading.Event,
+        on_sync: Callable[[SyncReport], None],
+        progress: Callable[[SyncProgress], None],
+        on_trouble: Callable[[QuireError], None],
+    ) -> None:
+        def report(event: SyncProgress) -> None:
+            progress(event)
+            if event.stage == self._stage and not self.paused.is_set():
+                self.paused.set()
+                self.go_on.wait(30)
+                progress(event)
+
+        try:
+            self._engine.watch(stop, on_sync, report, on_trouble)
+        finally:
+            self.ended.set()
 
 
-@pytest.fixture
-def slow(garden: QuireApp) -> tuple[QuireApp, SlowSync]:
-    engine = SlowSync(garden.engine)
-    garden.engine = engine  # type: ignore[assignment]
-    return garden, engine
+def paused(app: QuireApp, stage: str) -> PausedEngine:
+    """Puts a `PausedEngine` under ``app``."""
+    engine = PausedEngine(app.engine, stage)
+    app.engine = engine  # type: ignore[assignment]
+    return engine
 
 
-class TestSync:
-    async def test_counts_stand_after_the_sync(
-        self, on_vault: Callable[..., QuireApp], settle: Settle, screen_text: Read
+async def until(pilot: Pilot[None], reached: Callable[[], object]) -> None:
+    for _ in range(3000):
+        if reached():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError("it did not come to that")
+
+
+class TestWatch:
+    async def test_counts_stand_when_all_is_done(
+        self, on_vault: Callable[..., QuireApp], screen_text: Read
     ) -> None:
         app = on_vault(("A.md", "One note.\n"), ("B.md", "Another note.\n"))
         async with app.run_test() as pilot:
-            await settle(pilot)
-            status = screen_text(app).splitlines()[-2]
-            assert "vault  2 notes · 2 passages" in status
+            await until(pilot, lambda: "vault  2 notes · 2 passages" in screen_text(app).splitlines()[-2])
 
-    async def test_progress_stands_while_it_runs_and_questions_are_answered(
-        self, slow: tuple[QuireApp, SlowSync], screen_text: Read
+    async def test_questions_are_answered_while_vectors_are_made(
+        self, on_vault: Callable[..., QuireApp], screen_text: Read
     ) -> None:
-        app, engine = slow
+        app = on_vault(("Ferry.md", "The ferry leaves at seven.\n"))
+        engine = paused(app, "embed")
         async with app.run_test() as pilot:
-            app.screen.query_one("#question").value = "When are plum trees pruned?"  # type: ignore[attr-defined]
+            await until(pilot, engine.paused.is_set)
+            app.screen.query_one(QuestionBox).value = "When does the ferry leave?"
             await pilot.press("enter")
-            for _ in range(3000):
-                await pilot.pause(0.01)
-                if app.screen.query_one(AnswerMarkdown).source:
-                    break
-            assert "August" in app.screen.query_one(AnswerMarkdown).source
-            assert "embedding 3/9 · 2 passages/s · 0:03 left" in screen_text(app)
+            await until(pilot, lambda: "seven" in app.screen.query_one(AnswerMarkdown).source)
+            assert "vault  all notes searchable · embedding" in screen_text(app)
             engine.go_on.set()
+            await until(pilot, lambda: "1 notes · 1 passages" in screen_text(app))
 
-    async def test_leaving_stops_the_sync(self, slow: tuple[QuireApp, SlowSync]) -> None:
-        app, engine = slow
+    async def test_leaving_does_not_wait_for_the_work(self, on_vault: Callable[..., QuireApp]) -> None:
+        app = on_vault(("Ferry.md", "The ferry leaves at seven.\n"))
+        engine = paused(app, "index")
         async with app.run_test() as pilot:
-            for _ in range(3000):
-                await pilot.pause(0.01)
-                if app.progress is not None:
-                    break
+            await until(pilot, engine.paused.is_set)
             await pilot.press("ctrl+q")
             engine.go_on.set()
-        for thread in threading.enumerate():
-            if thread.name.startswith("asyncio"):
-                thread.join(0.5)
-        assert not engine.finished
+        assert engine.ended.wait(30)
+        assert engine.status().notes == 0
+
+    async def test_leaving_ends_the_watch(self, on_vault: Callable[..., QuireApp], settle: Settle) -> None:
+        app = on_vault(("Ferry.md", "The ferry leaves at seven.\n"))
+        engine = paused(app, "no stage")
+        async with app.run_test() as pilot:
+            await settle(pilot)
+            assert not engine.ended.is_set()
+        assert engine.ended.wait(30)
+
+    async def test_note_saved_meanwhile_is_found_by_the_next_question(
+        self, on_vault: Callable[..., QuireApp], ask: Ask, screen_text: Read, tmp_path: Path
+    ) -> None:
+        app = on_vault(("A.md", "The ferry leaves at seven.\n"))
+        async with app.run_test() as pilot:
+            await ask(pilot, "Where does the heron nest?")
+            assert "No evidence" in screen_text(app)
+            (tmp_path / "vault/B.md").write_text("The heron nests in the alder by the weir.\n")
+            await ask(pilot, "Where does the heron nest?")
+            assert "B.md:1" in screen_text(app)
 
     async def test_busy_index_is_a_note_and_no_hindrance(
-        self, garden: QuireApp, ask: Ask, settle: Settle, screen_text: Read, places: Path
+        self,
+        garden: QuireApp,
+        ask: Ask,
+        screen_text: Read,
+        places: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        with write_lock(locations.index_dir(places / "garden"), 1):
+        monkeypatch.setattr("quire_engine.indexing.keeper._WAIT", 0.1)
+        with ExitStack() as lock:
+            lock.enter_context(write_lock(locations.index_dir(places / "garden"), 30))
             async with garden.run_test() as pilot:
+                await until(pilot, lambda: garden.problem)
                 await ask(pilot, "When are plum trees pruned?")
                 shown = screen_text(garden)
                 assert "another process is updating the index" in shown
                 assert "August" in shown
+                lock.close()
+                await until(pilot, lambda: "3 notes" in screen_text(garden))
 
-    async def test_new_note_is_found_after_an_update(
-        self, on_vault: Callable[..., QuireApp], ask: Ask, settle: Settle, screen_text: Read, tmp_path: Path
+    async def test_vault_that_was_away_is_watched_again(
+        self,
+        on_vault: Callable[..., QuireApp],
+        ask: Ask,
+        settle: Settle,
+        screen_text: Read,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(background, "_RETRY_SECONDS", 0.1)
         app = on_vault(("A.md", "The ferry leaves at seven.\n"))
         async with app.run_test() as pilot:
             await settle(pilot)
-            (tmp_path / "vault/B.md").write_text("The heron nests in the alder by the weir.\n")
-            await pilot.press("f5")
-            await settle(pilot)
+            (tmp_path / "vault").rename(tmp_path / "away")
+            await until(pilot, lambda: app.problem)
+            (tmp_path / "away/B.md").write_text("The heron nests in the alder by the weir.\n")
+            (tmp_path / "away").rename(tmp_path / "vault")
+            await until(pilot, lambda: not app.problem)
             await ask(pilot, "Where does the heron nest?")
             assert "B.md:1" in screen_text(app)
 

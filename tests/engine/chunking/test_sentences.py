@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quire_engine.chunking.sentences import LanguageTools, NameMatcher, sentence_starts
+from quire_engine.chunking.rules import sentence_starts
+from quire_engine.chunking.sentences import LanguageTools, NameMatcher
 from quire_engine.errors import ConfigError
 from quire_engine.records import Entity
 
@@ -81,6 +84,41 @@ class TestRules:
         found = sentences(language_tools, line)
         assert "".join("".join(found).split()) == "".join(line.split())
 
+    @pytest.mark.parametrize(
+        "expected",
+        [
+            ["「どうして？」、と聞いた。", "答えはない。"],
+            ["见《[遗忘有多快？](https://example.org/a)》。", "后来呢？"],
+            ["**我们有没有想清楚？**", "- 「想清楚」是考验。"],
+            ["见 https://example.org/。", "后来呢？"],
+            ["注［1］。[^注。]", "完。"],
+        ],
+        ids=lambda expected: expected[0],
+    )
+    def test_a_stop_without_a_space_ends_what_does_not_go_on(
+        self, language_tools: LanguageTools, expected: list[str]
+    ) -> None:
+        assert sentences(language_tools, "".join(expected)) == expected
+
+    def test_spacy_is_not_imported_without_a_pipeline(self) -> None:
+        script = (
+            "import sys\n"
+            "from quire_engine.chunking.chunker import Chunker\n"
+            "from quire_engine.chunking.sentences import LanguageTools\n"
+            "from quire_engine.records import FileStat\n"
+            "from quire_engine.vault.parser import parse\n"
+            "tools = LanguageTools()\n"
+            "class Counter:\n"
+            "    def count_tokens(self, texts): return [len(text.split()) for text in texts]\n"
+            "note = parse('a.md', b'# Kiln\\n\\nClay is fired. It is hot.', FileStat(1, 1, 1))\n"
+            "assert len(Chunker(Counter(), tools, 64).chunk(note)) == 1\n"
+            "print(tools.language(note.text), 'spacy' in sys.modules)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.stdout.split() == ["None", "False"], done.stderr
+
     @pytest.mark.parametrize("symbols", ["'", '"', "(", "$", "%", "_", "😀", "'.", "-", "a.", "「"])
     def test_runs_of_symbols_do_not_stop_the_work(self, language_tools: LanguageTools, symbols: str) -> None:
         text = f"Before! {symbols * 40_000} After. Last."
@@ -88,10 +126,18 @@ class TestRules:
         assert found[0] == "Before!"
         assert found[-1] == "Last."
 
-    @pytest.mark.parametrize("hostile", [" " * 200_000, ".\t" * 100_000, "[^" * 100_000, "\n " * 100_000])
+    @pytest.mark.parametrize(
+        "hostile",
+        [
+            " " * 200_000, ".\t" * 100_000, "[^" * 100_000, "\n " * 100_000, "." * 200_000, ".*" * 100_000,
+            ".[^" * 100_000, "。" * 200_000, "ก " * 100_000, " \t" * 100_000 + "\n", "?!" * 100_000,
+        ],
+        ids=lambda hostile: repr(hostile[:4]),
+    )  # fmt: skip
     def test_boundaries_are_found_in_linear_time(self, hostile: str) -> None:
-        starts = sentence_starts("a" + hostile + "b")
-        assert starts == sorted(set(starts))
+        for text in (f"a{hostile}b", f"京{hostile}ก"):
+            starts = sentence_starts(text)
+            assert starts == sorted(set(starts))
 
 
 @pytest.fixture(scope="session")
@@ -199,15 +245,33 @@ class TestNameMatcher:
     def test_finds_each_name_once_as_the_vault_spells_it(
         self, language_tools: LanguageTools, text: str, names: list[str]
     ) -> None:
-        assert [found.text for found in NameMatcher(language_tools, self.NAMES).find(text)] == names
+        assert [found.text for found in NameMatcher(self.NAMES).find(text)] == names
+
+    def test_names_come_and_go(self) -> None:
+        text = "Project Kiln has a kiln, roses and a wheel"
+        matcher = NameMatcher(self.NAMES)
+        assert [found.text for found in matcher.find(text)] == ["Project Kiln", "Kiln"]
+        kept = [name for name in self.NAMES if name.text != "Project Kiln"]
+        matcher.set_names([*kept, Entity("Wheel", "NOTE"), Entity("plants/roses", "TAG")])
+        assert [found.text for found in matcher.find(text)] == ["Kiln", "Wheel"]
+        matcher.set_names(self.NAMES)
+        assert matcher.find(text) == NameMatcher(self.NAMES).find(text)
+        matcher.set_names([])
+        assert matcher.find(text) == []
+
+    def test_a_name_stays_while_one_note_still_spells_it(self) -> None:
+        matcher = NameMatcher([Entity("KILN", "NOTE"), Entity("Kiln", "NOTE")])
+        assert matcher.find("the kiln") == [Entity("KILN", "NOTE")]
+        matcher.set_names([Entity("Kiln", "NOTE")])
+        assert matcher.find("the kiln") == [Entity("Kiln", "NOTE")]
 
     def test_one_spelling_can_be_a_note_and_a_tag(self, language_tools: LanguageTools) -> None:
         names = [Entity("Roses", "NOTE"), Entity("roses", "TAG")]
-        found = NameMatcher(language_tools, names).find("Roses need sun")
+        found = NameMatcher(names).find("Roses need sun")
         assert set(found) <= set(names)
         assert found
 
     def test_hostile_names_and_texts_are_only_text(self, language_tools: LanguageTools) -> None:
         names = [Entity("'" * 100_000, "NOTE"), Entity("a " * 50_000, "NOTE"), Entity("\x1b[31m", "NOTE")]
-        matcher = NameMatcher(language_tools, [*names, Entity("Kiln", "NOTE")])
+        matcher = NameMatcher([*names, Entity("Kiln", "NOTE")])
         assert Entity("Kiln", "NOTE") in matcher.find("(" * 100_000 + " kiln " + "'" * 100_000)

@@ -47,7 +47,7 @@ class Index:
         """Index one note; returns how many vectors were known."""
         note, chunks = self.parsed(path, text, modified)
         with self.writer.transaction():
-            return self.writer.put_note(note, chunks, topic)
+            return self.writer.fill_vectors(self.writer.put_note(note, chunks, topic))
 
     def embed(self) -> int:
         """Work off the queue; returns how many texts went through the model."""
@@ -72,8 +72,9 @@ class Index:
         return found
 
     def vectors(self) -> dict[int, str]:
-        """Topic by chunk, of all rows of the vector table."""
-        return dict(self.db.execute("SELECT chunk_id, topic FROM vectors").fetchall())
+        """The note's topic by chunk, of all rows of the vector table."""
+        topic_of = dict(self.rows("SELECT c.id, n.topic FROM chunks c JOIN notes n ON n.id = c.note_id"))
+        return {chunk: topic_of[chunk] for (chunk,) in self.db.execute("SELECT chunk_id FROM vectors")}
 
     def content(self) -> dict[str, list[tuple[object, ...]]]:
         """Every row of every table, but for the moments at which they were written."""

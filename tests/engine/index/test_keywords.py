@@ -1,20 +1,21 @@
-"""The keyword index on a real Whoosh index."""
+"""The keyword index, the same with each backend."""
 
 from __future__ import annotations
 
-import gc
 import shutil
+import sys
 import threading
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quire_engine.errors import StoreError
-from quire_engine.index.keywords import FIELD_WEIGHTS, WhooshKeywords, weighted_terms
+from quire_engine.errors import ConfigError, StoreError
+from quire_engine.index.keywords import FIELD_WEIGHTS, open_keywords, weighted_terms
+from quire_engine.interfaces import KeywordIndex
 
 NOTES = {
     1: "Prune the roses in March, before the buds open.",
@@ -29,28 +30,43 @@ NOTES = {
 }
 
 
-def fields(text: str, **others: str) -> dict[str, str]:
-    return {**dict.fromkeys(FIELD_WEIGHTS, ""), "body": text, **others}
+Open = Callable[..., KeywordIndex]
+
+
+def fields(text: str, **others: str) -> dict[str, float]:
+    """The weighted terms of a chunk of these fields."""
+    return weighted_terms({**dict.fromkeys(FIELD_WEIGHTS, ""), "body": text, **others})
 
 
 def ids(found: list[tuple[int, float]]) -> list[int]:
     return [chunk for chunk, _ in found]
 
 
+@pytest.fixture(scope="module", params=["whoosh", "tantivy"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def opening(backend: str) -> Open:
+    """Opens a folder with the backend under test."""
+    return partial(open_keywords, backend=backend)
+
+
 @pytest.fixture
-def writer(tmp_path: Path) -> Iterator[WhooshKeywords]:
-    opened = WhooshKeywords(tmp_path, writable=True)
+def writer(opening: Open, tmp_path: Path) -> Iterator[KeywordIndex]:
+    opened = opening(tmp_path, writable=True)
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WhooshKeywords]:
+def filled(opening: Open, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeywordIndex]:
     folder = tmp_path_factory.mktemp("keywords")
-    writer = WhooshKeywords(folder, writable=True)
-    writer.apply([], [(chunk, fields(text)) for chunk, text in NOTES.items()], 9)
+    writer = opening(folder, writable=True)
+    writer.apply([], [(chunk, fields(text)) for chunk, text in NOTES.items()], 9, "db")
     writer.close()
-    reader = WhooshKeywords(folder, writable=False)
+    reader = opening(folder, writable=False)
     yield reader
     reader.close()
 
@@ -75,10 +91,10 @@ class TestSearch:
             ("the of and", []),
         ],
     )
-    def test_finds_words_in_any_script(self, filled: WhooshKeywords, query: str, expected: list[int]) -> None:
+    def test_finds_words_in_any_script(self, filled: KeywordIndex, query: str, expected: list[int]) -> None:
         assert ids(filled.search(query, 10)) == expected
 
-    def test_terms_are_joined_by_or_and_more_of_them_are_better(self, filled: WhooshKeywords) -> None:
+    def test_terms_are_joined_by_or_and_more_of_them_are_better(self, filled: KeywordIndex) -> None:
         found = filled.search("roses kiln", 10)
         assert ids(found)[0] == 3
         assert set(ids(found)) == {1, 2, 3}
@@ -86,11 +102,11 @@ class TestSearch:
         assert scores == sorted(scores, reverse=True)
         assert scores[-1] > 0
 
-    def test_the_limit_is_kept(self, filled: WhooshKeywords) -> None:
+    def test_the_limit_is_kept(self, filled: KeywordIndex) -> None:
         assert len(filled.search("roses kiln", 2)) == 2
         assert filled.search("roses", 0) == []
 
-    def test_can_be_restricted(self, filled: WhooshKeywords) -> None:
+    def test_can_be_restricted(self, filled: KeywordIndex) -> None:
         assert ids(filled.search("roses kiln", 10, among=[1, 4, 2**63 - 1, 77])) == [1]
         assert filled.search("roses", 10, among=[2, 77]) == []
         assert filled.search("roses", 10, among=[]) == []
@@ -106,23 +122,25 @@ class TestSearch:
         ],
         ids=lambda query: repr(query[:12]),
     )  # fmt: skip
-    def test_nothing_in_a_query_is_syntax(self, filled: WhooshKeywords, query: str) -> None:
+    def test_nothing_in_a_query_is_syntax(self, filled: KeywordIndex, query: str) -> None:
         assert set(ids(filled.search(query, 10))) <= {1, 3}
 
     @given(st.text(max_size=80))
     @settings(max_examples=50)
-    def test_any_query_can_be_asked(self, filled: WhooshKeywords, query: str) -> None:
+    def test_any_query_can_be_asked(self, filled: KeywordIndex, query: str) -> None:
         assert len(filled.search(query, 3)) <= 3
 
     @given(st.text(max_size=80))
     @settings(max_examples=10)
-    def test_any_text_can_be_indexed(self, tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-        writer = WhooshKeywords(tmp_path_factory.mktemp("any"), writable=True)
-        writer.apply([], [(1, fields(text, title=text)), (2, fields("kiln"))], 1)
+    def test_any_text_can_be_indexed(
+        self, opening: Open, tmp_path_factory: pytest.TempPathFactory, text: str
+    ) -> None:
+        writer = opening(tmp_path_factory.mktemp("any"), writable=True)
+        writer.apply([], [(1, fields(text, title=text)), (2, fields("kiln"))], 1, "db")
         assert ids(writer.search("kiln", 5))[-1] == 2
         writer.close()
 
-    def test_several_threads_may_ask(self, filled: WhooshKeywords) -> None:
+    def test_several_threads_may_ask(self, filled: KeywordIndex) -> None:
         found: list[list[int]] = []
         threads = [
             threading.Thread(target=lambda: found.append(ids(filled.search("kilns", 5)))) for _ in range(8)
@@ -136,158 +154,177 @@ class TestSearch:
 
 class TestFields:
     @pytest.mark.parametrize("field", sorted(FIELD_WEIGHTS))
-    def test_each_is_searched(self, writer: WhooshKeywords, field: str) -> None:
-        writer.apply([], [(1, fields("", **{field: "umbrella"})), (2, fields("kiln"))], 1)
+    def test_each_is_searched(self, writer: KeywordIndex, field: str) -> None:
+        writer.apply([], [(1, fields("", **{field: "umbrella"})), (2, fields("kiln"))], 1, "db")
         assert ids(writer.search("umbrellas", 5)) == [1]
 
-    def test_a_title_counts_more_than_a_word_in_passing(self, writer: WhooshKeywords) -> None:
+    def test_a_title_counts_more_than_a_word_in_passing(self, writer: KeywordIndex) -> None:
         text = "There was an umbrella somewhere among all the other things that stood there."
-        writer.apply([], [(1, fields(text)), (2, fields("Short.", title="Umbrella"))], 1)
+        writer.apply([], [(1, fields(text)), (2, fields("Short.", title="Umbrella"))], 1, "db")
         assert ids(writer.search("umbrella", 5)) == [2, 1]
 
     def test_small_words_count_where_they_name_something(self) -> None:
-        assert [term for term, _ in weighted_terms(fields("to be", title="To be"))] == ["to", "be"]
-        assert weighted_terms({}) == []
+        assert fields("to be", title="To be") == {"to": 3.0, "be": 3.0}
+        assert weighted_terms({}) == {}
 
-    def test_rare_words_weigh_more(self, filled: WhooshKeywords) -> None:
+    def test_rare_words_weigh_more(self, filled: KeywordIndex) -> None:
         weights = filled.rarity(["rose", "umbrella", "nowher"])
         assert 0 < weights["rose"] < weights["umbrella"] < weights["nowher"]
 
 
 class TestCommit:
-    def test_carries_its_sequence(self, writer: WhooshKeywords, tmp_path: Path) -> None:
-        assert (writer.applied, writer.count()) == (0, 0)
-        writer.apply([], [(1, fields("kiln"))], 17)
+    def test_carries_its_sequence(self, opening: Open, writer: KeywordIndex, tmp_path: Path) -> None:
+        assert (writer.applied, writer.source, writer.count()) == (0, "", 0)
+        writer.apply([], [(1, fields("kiln"))], 17, "db")
+        assert writer.source == "db"
         assert (writer.applied, writer.count()) == (17, 1)
-        writer.apply([1], [], 18)
+        writer.apply([1], [], 18, "db")
         assert (writer.applied, writer.count()) == (18, 0)
-        reader = WhooshKeywords(tmp_path, writable=False)
+        reader = opening(tmp_path, writable=False)
         assert reader.applied == 18
         reader.close()
 
-    def test_can_be_replayed(self, writer: WhooshKeywords) -> None:
+    def test_can_be_replayed(self, writer: KeywordIndex) -> None:
         for _ in range(3):
-            writer.apply([1, 2], [(1, fields("kiln")), (2, fields("rose"))], 5)
+            writer.apply([1, 2], [(1, fields("kiln")), (2, fields("rose"))], 5, "db")
         assert (writer.applied, writer.count()) == (5, 2)
         assert ids(writer.search("kiln", 5)) == [1]
 
-    def test_replaces_and_deletes(self, writer: WhooshKeywords) -> None:
-        writer.apply([], [(1, fields("kiln")), (2, fields("kiln"))], 1)
-        writer.apply([1, 2], [(1, fields("rose"))], 2)
+    def test_replaces_and_deletes(self, writer: KeywordIndex) -> None:
+        writer.apply([], [(1, fields("kiln")), (2, fields("kiln"))], 1, "db")
+        writer.apply([1, 2], [(1, fields("rose"))], 2, "db")
         assert writer.search("kiln", 5) == []
         assert ids(writer.search("rose", 5)) == [1]
 
-    def test_is_seen_by_readers_that_are_open(self, writer: WhooshKeywords, tmp_path: Path) -> None:
-        reader = WhooshKeywords(tmp_path, writable=False)
+    def test_is_seen_by_readers_that_are_open(
+        self, opening: Open, writer: KeywordIndex, tmp_path: Path
+    ) -> None:
+        reader = opening(tmp_path, writable=False)
         assert reader.search("kiln", 5) == []
-        for number in range(1, 15):  # Whoosh merges segments on the way
-            writer.apply([], [(number, fields("kiln"))], number)
+        for number in range(1, 20):  # segments are merged on the way
+            writer.apply([], [(number, fields("kiln"))], number, "db")
             assert set(ids(reader.search("kiln", 50))) == set(range(1, number + 1))
             assert ids(reader.search("kiln", 50, among=[number])) == [number]
         reader.close()
 
-    def test_a_failing_one_changes_nothing(self, writer: WhooshKeywords) -> None:
-        writer.apply([], [(1, fields("kiln"))], 1)
-        broken = {"body": 5}
+    def test_a_failing_one_changes_nothing(self, writer: KeywordIndex) -> None:
+        writer.apply([], [(1, fields("kiln"))], 1, "db")
+        broken = {"kiln": "heavy"}
         with pytest.raises(StoreError, match="writing the keyword index failed"):
-            writer.apply([1], [(2, broken)], 2)  # type: ignore[list-item]
+            writer.apply([1], [(3, fields("kiln")), (2, broken)], 2, "db")  # type: ignore[list-item]
         assert (writer.applied, ids(writer.search("kiln", 5))) == (1, [1])
-        writer.apply([1], [(2, fields("kiln"))], 2)
+        writer.apply([1], [(2, fields("kiln"))], 2, "db")
         assert ids(writer.search("kiln", 5)) == [2]
 
 
 class TestOpening:
-    def test_for_reading_before_anything_was_written_finds_nothing(self, tmp_path: Path) -> None:
-        reader = WhooshKeywords(tmp_path, writable=False)
+    def test_for_reading_before_anything_was_written_finds_nothing(
+        self, opening: Open, tmp_path: Path
+    ) -> None:
+        reader = opening(tmp_path, writable=False)
         assert (reader.applied, reader.count(), reader.search("kiln", 5)) == (0, 0, [])
         assert reader.rarity(["kiln"]) == {"kiln": 0.0}
         assert list(tmp_path.iterdir()) == []
-        writer = WhooshKeywords(tmp_path, writable=True)
-        writer.apply([], [(1, fields("kiln"))], 1)
+        writer = opening(tmp_path, writable=True)
+        writer.apply([], [(1, fields("kiln"))], 1, "db")
         assert ids(reader.search("kiln", 5)) == [1]
         writer.close()
         reader.close()
 
-    def test_again_keeps_everything(self, writer: WhooshKeywords, tmp_path: Path) -> None:
-        writer.apply([], [(1, fields("kiln"))], 3)
-        again = WhooshKeywords(tmp_path, writable=True)
+    def test_again_keeps_everything(self, opening: Open, writer: KeywordIndex, tmp_path: Path) -> None:
+        writer.apply([], [(1, fields("kiln"))], 3, "db")
+        again = opening(tmp_path, writable=True)
         assert (again.applied, ids(again.search("kiln", 5))) == (3, [1])
         again.close()
 
-    def test_clearing_starts_anew(self, writer: WhooshKeywords) -> None:
-        writer.apply([], [(1, fields("kiln"))], 3)
+    def test_clearing_starts_anew(self, writer: KeywordIndex) -> None:
+        writer.apply([], [(1, fields("kiln"))], 3, "db")
         writer.clear()
         assert (writer.applied, writer.count(), writer.search("kiln", 5)) == (0, 0, [])
 
     def test_a_reader_sees_an_index_that_took_the_place_of_its_own(
-        self, writer: WhooshKeywords, tmp_path: Path
+        self, opening: Open, writer: KeywordIndex, tmp_path: Path
     ) -> None:
-        writer.apply([], [(1, fields("kiln"))], 1)
-        reader = WhooshKeywords(tmp_path, writable=False)
+        writer.apply([], [(1, fields("kiln"))], 1, "db")
+        reader = opening(tmp_path, writable=False)
         assert ids(reader.search("kiln", 5)) == [1]
         writer.clear()
         assert reader.search("kiln", 5) == []
-        writer.apply([], [(2, fields("kiln"))], 2)
+        writer.apply([], [(2, fields("kiln"))], 2, "db")
         assert ids(reader.search("kiln", 5)) == [2]
         reader.close()
 
     def test_a_reader_finds_nothing_where_the_index_was_removed(
-        self, writer: WhooshKeywords, tmp_path: Path
+        self, opening: Open, writer: KeywordIndex, tmp_path: Path
     ) -> None:
-        writer.apply([], [(1, fields("kiln"))], 1)
-        reader = WhooshKeywords(tmp_path, writable=False)
+        writer.apply([], [(1, fields("kiln"))], 1, "db")
+        reader = opening(tmp_path, writable=False)
         assert ids(reader.search("kiln", 5)) == [1]
         (folder,) = tmp_path.glob("keywords-*")
         shutil.rmtree(folder)
         assert reader.search("kiln", 5) == []
-        again = WhooshKeywords(tmp_path, writable=True)
-        again.apply([], [(2, fields("kiln"))], 1)
+        again = opening(tmp_path, writable=True)
+        again.apply([], [(2, fields("kiln"))], 1, "db")
         assert ids(reader.search("kiln", 5)) == [2]
         again.close()
         reader.close()
 
 
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 class TestDamage:
-    @pytest.fixture(autouse=True)
-    def files_that_whoosh_leaves_open(self) -> Iterator[None]:
-        """Whoosh does not close a file that it cannot read; collected here, it disturbs no later test."""
-        yield
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
-
-    @pytest.fixture(params=["*.toc", "*.seg"])
-    def damaged(self, writer: WhooshKeywords, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    @pytest.fixture(params=["what is committed", "the terms"])
+    def damaged(
+        self, writer: KeywordIndex, tmp_path: Path, backend: str, request: pytest.FixtureRequest
+    ) -> Path:
         """A file of a committed index, for the test to damage."""
-        writer.apply([], [(1, fields("kiln"))], 3)
+        writer.apply([], [(1, fields("kiln"))], 3, "db")
         writer.close()
-        (file,) = next(iter(tmp_path.glob("keywords-*"))).glob(request.param)
-        return file
+        committed, terms = {"whoosh": ("*.toc", "*.seg"), "tantivy": ("meta.json", "*.term")}[backend]
+        pattern = committed if request.param == "what is committed" else terms
+        return next(next(iter(tmp_path.glob("keywords-*"))).glob(pattern))
 
     @pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"rubbish" * 500])
     def test_is_said_when_reading_and_mended_when_writing(
-        self, damaged: Path, tmp_path: Path, content: bytes
+        self, opening: Open, damaged: Path, tmp_path: Path, content: bytes
     ) -> None:
         damaged.write_bytes(content)
-        reader = WhooshKeywords(tmp_path, writable=False)
+        reader = opening(tmp_path, writable=False)
         with pytest.raises(StoreError, match=r"keyword index failed .*run `quire index --rebuild`") as caught:
             reader.search("kiln", 5)
         assert "\n" not in str(caught.value)
         reader.close()
-        writer = WhooshKeywords(tmp_path, writable=True)
+        writer = opening(tmp_path, writable=True)
         assert writer.applied == 0
-        writer.apply([], [(2, fields("kiln"))], 4)
+        writer.apply([], [(2, fields("kiln"))], 4, "db")
         assert ids(writer.search("kiln", 5)) == [2]
         writer.close()
 
-    def test_a_lost_file_is_mended_when_writing(self, damaged: Path, tmp_path: Path) -> None:
+    def test_a_lost_file_is_mended_when_writing(self, opening: Open, damaged: Path, tmp_path: Path) -> None:
         damaged.unlink()
-        writer = WhooshKeywords(tmp_path, writable=True)
+        writer = opening(tmp_path, writable=True)
         assert (writer.applied, writer.count()) == (0, 0)
         writer.close()
 
-    def test_a_place_that_cannot_be_written_is_said(self, tmp_path: Path) -> None:
+    def test_a_place_that_cannot_be_written_is_said(self, opening: Open, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(StoreError, match="creating the keyword index failed"):
-            WhooshKeywords(tmp_path / "file", writable=True)
+            opening(tmp_path / "file", writable=True)
+
+
+class TestChoosingABackend:
+    def test_another_one_starts_empty_and_leaves_nothing_of_the_first(self, tmp_path: Path) -> None:
+        for sequence, backend in enumerate(["whoosh", "tantivy", "whoosh"], 1):
+            index = open_keywords(tmp_path, backend, writable=True)
+            assert (index.applied, index.count(), index.search("kiln", 5)) == (0, 0, [])
+            index.apply([], [(sequence, fields("kiln"))], sequence, "db")
+            assert ids(index.search("kiln", 5)) == [sequence]
+            assert len(list(tmp_path.iterdir())) == 1
+            index.close()
+
+    def test_one_that_is_not_installed_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delitem(sys.modules, "quire_engine.index.tantivy_keywords", raising=False)
+        monkeypatch.setitem(sys.modules, "tantivy", None)
+        with pytest.raises(
+            ConfigError, match=r"^retrieval\.keywords .* `pip install 'quire\[tantivy\]'`"
+        ) as caught:
+            open_keywords(tmp_path, "tantivy", writable=False)
+        assert "\n" not in str(caught.value)

@@ -39,7 +39,6 @@ def reader(index: Index) -> Iterator[IndexReader]:
             for note, position, _, target, _ in index.writer.links()
             if target in targets
         )
-        index.writer.count_topics()
         index.writer.next_generation()
     opened = IndexReader(index.folder)
     yield opened

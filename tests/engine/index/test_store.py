@@ -198,7 +198,7 @@ class TestVectorReuse:
 
 
 class TestTopics:
-    def test_notes_take_their_vectors_along(self, index: Index) -> None:
+    def test_notes_keep_their_vectors(self, index: Index) -> None:
         index.put("a.md", ROSES, topic="old")
         index.put("b.md", "Other words.", topic="old")
         index.embed()
@@ -221,16 +221,6 @@ class TestTopics:
         index.put("a.md", ROSES.replace("in March", "in April"), topic="new")
         assert index.embed() == 1
         assert list(index.vectors().values()) == ["new"] * 3
-
-    def test_are_counted(self, index: Index) -> None:
-        index.put("a.md", ROSES, topic="x")
-        index.put("b.md", "Words.", topic="y")
-        with index.writer.transaction():
-            index.writer.count_topics()
-        assert index.rows("SELECT topic, notes, chunks FROM topics ORDER BY topic") == [
-            ("x", 1, 4),
-            ("y", 1, 1),
-        ]
 
 
 class TestOutbox:
@@ -278,11 +268,19 @@ class TestFiles:
     def test_what_is_known_tells_changes(self, index: Index) -> None:
         index.put("a.md", "Words.", topic="x", modified=2.0)
         note, _ = index.parsed("a.md", "Words.", 2.0)
-        assert index.writer.known_files() == {"a.md": (note.stat, note.content_hash, "x")}
+        index.put("b.md", "Words.", topic="x")
+        known = index.writer.known_files(["a.md", "none.md"])
+        assert known.keys() == {"a.md"}
+        assert (known["a.md"].stat, known["a.md"].content_hash, known["a.md"].topic) == (
+            note.stat,
+            note.content_hash,
+            "x",
+        )
+        assert index.writer.known_files().keys() == {"a.md", "b.md"}
         touched = FileStat(size=6, mtime_ns=9, inode=3)
         with index.writer.transaction():
             index.writer.touch_note("a.md", touched)
-        assert index.writer.known_files()["a.md"][0] == touched
+        assert index.writer.known_files()["a.md"].stat == touched
 
     def test_removing_what_is_not_there_is_nothing(self, index: Index) -> None:
         index.put("a.md", ROSES)

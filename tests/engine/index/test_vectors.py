@@ -1,9 +1,8 @@
-"""The vec0 table itself."""
+"""The vec0 table: what is written to it, and what it is made from."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from quire_engine.index import vectors
@@ -18,50 +17,6 @@ def fill(index: Index, count: int) -> NDArray[np.float32]:
     index.embed()
     hashes = index.db.execute("SELECT embed_hash FROM chunks c JOIN notes n ON n.id = c.note_id").fetchall()
     return np.stack([vector(digest) for (digest,) in hashes])
-
-
-def by_cosine(index: Index, query: NDArray[np.float32]) -> list[tuple[int, float]]:
-    rows = index.db.execute("SELECT id, embed_hash FROM chunks").fetchall()
-    return sorted(((chunk, float(vector(digest) @ query)) for chunk, digest in rows), key=lambda r: -r[1])
-
-
-class TestNearest:
-    def test_are_the_nearest_by_cosine(self, index: Index) -> None:
-        fill(index, 40)
-        query = vector(b"query")
-        expected = by_cosine(index, query)[:10]
-        found = vectors.nearest(index.db, query, 10)
-        assert [chunk for chunk, _ in found] == [chunk for chunk, _ in expected]
-        assert [score for _, score in found] == pytest.approx([score for _, score in expected], abs=2e-3)
-
-    def test_length_of_the_query_does_not_matter(self, index: Index) -> None:
-        fill(index, 5)
-        query = vector(b"query")
-        scores = [score for _, score in vectors.nearest(index.db, query, 5)]
-        assert [score for _, score in vectors.nearest(index.db, query * 7, 5)] == pytest.approx(
-            scores, abs=1e-5
-        )
-
-    def test_can_be_restricted(self, index: Index) -> None:
-        fill(index, 40)
-        query = vector(b"query")
-        ranked = [chunk for chunk, _ in by_cosine(index, query)]
-        among = [*ranked[30:35], 123456789]
-        assert [chunk for chunk, _ in vectors.nearest(index.db, query, 10, among)] == ranked[30:35]
-        assert [chunk for chunk, _ in vectors.nearest(index.db, query, 2, among)] == ranked[30:32]
-        assert vectors.nearest(index.db, query, 10, []) == []
-
-    def test_of_nothing_are_none(self, index: Index) -> None:
-        assert vectors.nearest(index.db, vector(b"query"), 10) == []
-        fill(index, 2)
-        assert vectors.nearest(index.db, vector(b"query"), 0) == []
-        assert len(vectors.nearest(index.db, vector(b"query"), 1_000_000)) == 2
-
-    def test_without_a_table_there_are_none(self, index: Index) -> None:
-        index.db.execute("DROP TABLE vectors")
-        assert vectors.nearest(index.db, vector(b"query"), 10) == []
-        assert vectors.load(index.db, [1]) == {}
-        vectors.remove(index.db, [1])
 
 
 class TestFingerprint:
@@ -83,13 +38,19 @@ class TestFingerprint:
     def test_the_same_model_changes_nothing(self, index: Index, open_index: OpenIndex) -> None:
         fill(index, 5)
         before = index.vectors()
-        assert not vectors.ensure_table(index.db, "model-a", DIMENSIONS)
-        assert open_index("model-a").vectors() == before
+        version = index.writer.meta("shards_version")
+        again = open_index("model-a")
+        assert again.vectors() == before
+        assert again.writer.meta("shards_version") == version
 
     def test_another_width_fits_too(self, index: Index) -> None:
         fill(index, 2)
-        assert vectors.ensure_table(index.db, "wide", 16)
-        assert vectors.nearest(index.db, np.ones(16, dtype=np.float32), 5) == []
+        table = vectors.VectorTable(index.db, "wide", 16)
+        assert index.writer.queued() == 2
+        slab = index.writer.queue(2)
+        with index.writer.transaction():
+            table.store([row[1] for row in slab], np.eye(2, 16, dtype=np.float32), [row[0] for row in slab])
+        assert index.vectors().keys() == {row[0] for row in slab}
 
 
 class TestStorage:
@@ -104,12 +65,35 @@ class TestStorage:
 
     def test_filling_without_a_queue_does_nothing(self, index: Index) -> None:
         fill(index, 3)
-        assert vectors.fill_from_known(index.db, "model-a", list(index.vectors())) == 0
-        assert vectors.fill_from_known(index.db, "model-a", []) == 0
+        table = vectors.VectorTable(index.db, "model-a", DIMENSIONS)
+        assert table.fill(list(index.vectors())) == 0
+        assert table.fill([]) == 0
 
-    def test_removed_chunks_are_found_no_more(self, index: Index) -> None:
+    def test_a_known_vector_is_given_to_what_waits_beside_new_ones(self, index: Index) -> None:
+        index.put("a.md", "Known words.")
+        index.embed()
+        index.put("b.md", "New words.")
+        index.db.execute("INSERT INTO embedding_queue SELECT id, 1 FROM chunks WHERE text LIKE 'Known%'")
+        index.db.execute("DELETE FROM vectors")
+        index.db.execute("DELETE FROM shard_members")
+        waiting = index.writer.queue(10)
+        digests = [row[1] for row in waiting if row[3] == "New words."]
+        with index.writer.transaction():
+            index.writer.store_vectors(digests, np.stack([vector(digests[0])]), [row[0] for row in waiting])
+        assert len(index.vectors()) == 2
+        assert index.writer.queued() == 0
+
+    def test_what_is_removed_is_gone_and_what_is_unknown_does_not_matter(self, index: Index) -> None:
         fill(index, 3)
         first, *others = index.vectors()
-        vectors.remove(index.db, [first, 42])
+        vectors.VectorTable(index.db, "model-a", DIMENSIONS).remove([first, 42])
         assert set(index.vectors()) == set(others)
-        assert {chunk for chunk, _ in vectors.nearest(index.db, vector(b"q"), 10)} == set(others)
+
+    def test_without_a_table_nothing_is_loaded_or_removed(self, index: Index) -> None:
+        fill(index, 1)
+        (chunk,) = index.vectors()
+        vectors.drop(index.db)
+        assert vectors.load(index.db, [chunk]) == {}
+        with index.writer.transaction():
+            index.writer.remove_notes(["0.md"])
+        assert index.rows("SELECT count(*) FROM chunks") == [(0,)]

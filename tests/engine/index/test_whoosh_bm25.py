@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 
 import pytest
-
 from quire_engine.index.whoosh_bm25 import WeightedTerms, inverse_document_frequency
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import itertools
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,13 @@ from hypothesis import strategies as st
 
 from quire_engine.errors import ModelError
 from quire_engine.inference.catalogue import embedding_model_folder
-from quire_engine.inference.embedder import (
-    SentenceEmbedder,
-    _batches,
-    open_embedder,
-    pooling_mode,
-)
+from quire_engine.inference.embedder import _SLAB, SentenceEmbedder, open_embedder
 from quire_engine.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
+    from quire_engine.inference.batches import Batch
+    from quire_engine.interfaces import FloatArray
+
     from .conftest import Reference
 
 MODEL = "all-MiniLM-L6-v2"
@@ -76,6 +75,40 @@ class TestVectors:
             assert vector == pytest.approx(wanted, abs=1e-3)
 
 
+class Lengths:
+    """A runtime that shows which row it was given: the first number of each vector is the row's tokens."""
+
+    name = "lengths"
+    batch_tokens = 64
+    parallel = 2
+
+    def embed(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+        waiting: list[FloatArray] = []
+        for _, mask in batches:
+            waiting.append(np.repeat(mask.sum(axis=1, keepdims=True), 384, axis=1).astype(np.float32))
+            if len(waiting) > 2:
+                yield waiting.pop(0)
+        yield from waiting
+
+
+class TestSlabs:
+    def test_of_many_texts_come_back_in_the_order_of_the_texts(self) -> None:
+        embedder = SentenceEmbedder(embedding_model_folder(MODEL), "digest", MODEL, Lengths, "lengths")
+        words = [n * 7 % 23 for n in range(2 * _SLAB + 11)]
+        vectors = embedder.embed_passages(["kiln " * count for count in words])
+        assert vectors[:, 0].tolist() == [2 + 2 * count for count in words]
+
+    def test_a_failure_in_the_runtime_is_raised(self) -> None:
+        class Failing(Lengths):
+            def embed(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+                yield from itertools.islice(super().embed(batches), 2)
+                raise ModelError("the network broke")
+
+        embedder = SentenceEmbedder(embedding_model_folder(MODEL), "digest", MODEL, Failing, "failing")
+        with pytest.raises(ModelError, match="the network broke"):
+            embedder.embed_passages(["kiln"] * (_SLAB + 1))
+
+
 class TestTokens:
     def test_are_counted_without_special_ones_and_whole(self, embedder: SentenceEmbedder) -> None:
         assert embedder.count_tokens(["", "kiln", "hello world", "the " * 5000]) == [0, 2, 2, 5000]
@@ -117,22 +150,13 @@ class TestReadability:
     ) -> None:
         assert embedder.readability(text) == 0.0
 
+    def test_reads_beyond_what_is_embedded(self, embedder: SentenceEmbedder) -> None:
+        known, spelt = "the kiln is hot today " * 60, " qwxz" * 300
+        assert embedder.readability(known) > embedder.readability(known + spelt) + 0.1
+
     @given(st.text())
     def test_is_a_share(self, embedder: SentenceEmbedder, text: str) -> None:
         assert 0 <= embedder.readability(text) <= 1
-
-
-class TestBatches:
-    @given(st.lists(st.integers(1, 300), max_size=200), st.integers(1, 2000))
-    def test_hold_every_row_once_within_the_budget(self, lengths: list[int], budget: int) -> None:
-        batches = list(_batches(lengths, budget))
-        assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
-        for batch in batches:
-            longest = max(lengths[row] for row in batch)
-            assert len(batch) == 1 or len(batch) * longest <= budget
-
-    def test_hold_rows_of_similar_length(self) -> None:
-        assert list(_batches([100, 1, 100, 1], 200)) == [[1, 3], [0, 2]]
 
 
 class TestFingerprint:
@@ -192,27 +216,3 @@ class TestOpening:
             (folder / file).write_bytes(content)
         with pytest.raises(ModelError, match="own-model cannot be read"):
             open_embedder(EmbeddingSettings(model=str(folder)))
-
-
-class TestPooling:
-    @pytest.mark.parametrize(
-        ("config", "mode"),
-        [({"pooling_mode_mean_tokens": True}, "mean"), ({"pooling_mode_cls_token": True}, "cls")],
-    )
-    def test_is_what_the_model_says(self, tmp_path: Path, config: dict[str, bool], mode: str) -> None:
-        (tmp_path / "1_Pooling").mkdir()
-        (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps(config))
-        assert pooling_mode(tmp_path) == mode
-
-    def test_another_way_cannot_be_run(self, tmp_path: Path) -> None:
-        (tmp_path / "1_Pooling").mkdir()
-        (tmp_path / "1_Pooling" / "config.json").write_text('{"pooling_mode_max_tokens": true}')
-        with pytest.raises(ModelError, match="pools in a way"):
-            pooling_mode(tmp_path)
-
-    def test_a_model_that_does_not_say_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(ModelError, match="1_Pooling"):
-            pooling_mode(tmp_path)
-
-    def test_of_the_default_model_is_the_mean(self) -> None:
-        assert pooling_mode(embedding_model_folder(MODEL)) == "mean"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from quire_engine.errors import ModelError
+from quire_engine.inference.batches import padded
 from quire_engine.inference.catalogue import checked_embedding_model, embedding_model_folder
 from quire_engine.inference.embedder import SentenceEmbedder
 from quire_engine.inference.openvino_runtime import OpenVINORuntime
@@ -21,7 +22,11 @@ MODEL = "all-MiniLM-L6-v2"
 def converted(embedder: SentenceEmbedder, model_cache: Path) -> Path:
     """The folder of the converted model."""
     embedder.load()
-    return model_cache / "openvino"
+    (folder,) = (model_cache / "openvino").iterdir()
+    return folder
+
+
+BATCH = (np.array([[101, 102]]), np.array([[1, 1]]))
 
 
 def load(settings: EmbeddingSettings | None = None) -> OpenVINORuntime:
@@ -30,17 +35,17 @@ def load(settings: EmbeddingSettings | None = None) -> OpenVINORuntime:
 
 
 class TestCache:
-    def test_holds_one_whole_conversion(self, converted: Path) -> None:
-        (model,) = converted.glob("*.xml")
-        assert model.with_suffix(".bin").stat().st_size > 10_000_000
-        assert not list(converted.glob("tmp*"))
+    def test_holds_the_weights_once(self, converted: Path) -> None:
+        assert (converted / "model.xml").is_file()
+        sizes = [file.stat().st_size for file in converted.rglob("*") if file.is_file()]
+        assert sum(size > 10_000_000 for size in sizes) == 1
+        assert not list(converted.parent.glob("tmp*"))
 
     def test_is_used_again(self, converted: Path) -> None:
-        (model,) = converted.glob("*.xml")
-        before = model.stat()
-        vectors = load().run(np.array([[101, 102]]), np.array([[1, 1]]))
+        before = (converted / "model.xml").stat()
+        (vectors,) = load().embed([BATCH])
         assert vectors.shape == (1, 384)
-        assert model.stat() == before
+        assert (converted / "model.xml").stat() == before
 
     def test_needs_neither_torch_nor_its_friends(self, converted: Path) -> None:
         script = (
@@ -54,19 +59,33 @@ class TestCache:
         finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         assert (finished.stdout.strip(), finished.returncode) == ("[]", 0), finished.stderr
 
+    @pytest.mark.parametrize("file", ["model.xml", "model.bin"])
     @pytest.mark.parametrize("damage", [b"", b"<net>", b"\x00" * 1000])
-    def test_a_damaged_one_is_removed_and_said(
-        self, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
+    def test_a_damaged_one_is_made_again(
+        self, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, damage: bytes
+    ) -> None:
+        (expected,) = load().embed([BATCH])
+        copy = tmp_path / "openvino" / converted.name
+        shutil.copytree(converted, copy)
+        monkeypatch.setenv("QUIRE_CACHE_DIR", str(tmp_path))
+        (copy / file).write_bytes(damage)
+        (vectors,) = load().embed([BATCH])
+        assert vectors == pytest.approx(expected, abs=1e-6)
+        assert (copy / file).stat().st_size > 10_000
+
+    def test_those_of_other_versions_are_removed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("QUIRE_CACHE_DIR", str(tmp_path))
-        (model,) = converted.glob("*.xml")
-        folder = tmp_path / "openvino"
-        folder.mkdir()
-        (folder / model.name).write_bytes(damage)
-        shutil.copy(model.with_suffix(".bin"), folder)
-        with pytest.raises(ModelError, match="try again"):
-            load()
-        assert not folder.exists()
+        _, digest, _ = checked_embedding_model(MODEL)
+        outdated = tmp_path / "openvino" / f"{digest[:16]}-0-2020.1.0"
+        another = tmp_path / "openvino" / "0123456789abcdef-0-2020.1.0"
+        for folder in (outdated, another):
+            folder.mkdir(parents=True)
+            (folder / "model.xml").write_text("")
+        load()
+        assert not outdated.exists()
+        assert (another / "model.xml").exists()
 
     def test_a_place_that_cannot_be_made_is_named(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -89,8 +108,46 @@ class TestConversion:
             OpenVINORuntime(folder, "0" * 64, EmbeddingSettings())
         assert [file for file in (tmp_path / "cache").rglob("*") if file.is_file()] == []
 
+    def test_another_architecture_than_bert_is_traced(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import torch
+        from transformers import DistilBertConfig, DistilBertModel
+
+        monkeypatch.setenv("QUIRE_CACHE_DIR", str(tmp_path / "cache"))
+        torch.manual_seed(7)
+        config = DistilBertConfig(vocab_size=90, dim=24, n_layers=2, n_heads=3, hidden_dim=40)
+        network = DistilBertModel(config).eval()
+        network.save_pretrained(tmp_path / "model")
+        (tmp_path / "model" / "1_Pooling").mkdir()
+        (tmp_path / "model" / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+        batch = padded([[5, 6, 7], [8]])
+        (found,) = OpenVINORuntime(tmp_path / "model", "1" * 64, EmbeddingSettings()).embed([batch])
+        with torch.inference_mode():
+            ids, mask = map(torch.from_numpy, batch)
+            hidden = network(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0].numpy()
+        expected = hidden / np.linalg.norm(hidden, axis=1, keepdims=True)
+        assert (found * expected).sum(axis=1) == pytest.approx(1, abs=1e-3)
+
 
 class TestThreads:
     def test_can_be_limited(self, converted: Path) -> None:
-        vectors = load(EmbeddingSettings(threads=1)).run(np.array([[101, 102]]), np.array([[1, 1]]))
+        (vectors,) = load(EmbeddingSettings(threads=1)).embed([BATCH])
         assert np.linalg.norm(vectors) == pytest.approx(1, abs=1e-2)
+
+    def test_several_streams_answer_in_order(self, converted: Path) -> None:
+        batches = [padded([[101, 2000 + n, 102]] * (1 + n % 3)) for n in range(12)]
+        expected = list(load(EmbeddingSettings(threads=1)).embed(batches))
+        found = list(load(EmbeddingSettings(threads=6)).embed(batches))
+        for vectors, wanted in zip(found, expected, strict=True):
+            assert vectors == pytest.approx(wanted, abs=1e-2)
+
+    def test_a_caller_that_stops_early_disturbs_nobody(self, converted: Path) -> None:
+        runtime = load()
+        batches = [padded([[101, 2000 + n, 102]]) for n in range(4)]
+        expected = list(runtime.embed(batches))
+        for _ in range(3):
+            stopped = runtime.embed(batches)
+            assert next(stopped) == pytest.approx(expected[0], abs=1e-6)
+            del stopped
+        assert list(runtime.embed(batches))[3] == pytest.approx(expected[3], abs=1e-6)

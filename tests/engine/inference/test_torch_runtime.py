@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +9,15 @@ import numpy as np
 import pytest
 
 from quire_engine.errors import ModelError
+from quire_engine.inference.batches import padded
 from quire_engine.inference.catalogue import embedding_model_folder
 from quire_engine.inference.embedder import SentenceEmbedder, open_embedder
 from quire_engine.inference.torch_runtime import TorchRuntime
 from quire_engine.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
+    from quire_engine.inference.batches import Batch
+
     from .conftest import Reference
 
 FOLDER = embedding_model_folder("all-MiniLM-L6-v2")
@@ -40,43 +44,105 @@ class TestVectors:
         assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-3)
 
 
+class Cramped:
+    """A model in front of the real one whose memory holds so many tokens and no more."""
+
+    def __init__(self, model: Any, room: int) -> None:
+        self._model = model
+        self.room = room
+        self.calls: list[tuple[int, int]] = []
+        self.moved: list[str] = []
+
+    def __call__(self, features: Any) -> Any:
+        import torch
+
+        shape = features["input_ids"].shape
+        self.calls.append((shape[0], shape[1]))
+        if shape[0] * shape[1] > self.room:
+            raise torch.cuda.OutOfMemoryError("no room")
+        return self._model(features)
+
+    def to(self, device: str) -> Cramped:
+        self.moved.append(device)
+        self.room = 10**9
+        self._model.to(device)
+        return self
+
+    def float(self) -> Cramped:
+        self._model.float()
+        return self
+
+
+class TestBatches:
+    BATCHES = tuple(padded([[101, 2000 + n, 102]] * (1 + n % 4)) for n in range(9))
+
+    def test_come_back_in_order(self, embedder: SentenceEmbedder) -> None:
+        runtime = embedder.load()
+        alone = [next(iter(runtime.embed([batch]))) for batch in self.BATCHES]
+        for vectors, wanted in zip(runtime.embed(self.BATCHES), alone, strict=True):
+            assert vectors == pytest.approx(wanted, abs=1e-3)
+
+    def test_are_taken_no_further_ahead_than_needed(self, embedder: SentenceEmbedder) -> None:
+        taken = []
+
+        def batches() -> Iterator[Batch]:
+            for number, batch in enumerate(self.BATCHES):
+                taken.append(number)
+                yield batch
+
+        for done, _ in enumerate(embedder.load().embed(batches())):
+            assert len(taken) <= done + 3
+
+    def test_of_none_are_none(self, embedder: SentenceEmbedder) -> None:
+        assert list(embedder.load().embed([])) == []
+
+
 class TestMemory:
-    IDS = np.array([[101, 2000 + n, 102] for n in range(7)])
+    BATCH = padded([[101, 2000 + n, 102] for n in range(7)])
 
-    def test_a_batch_that_does_not_fit_is_halved_until_it_does(self, embedder: SentenceEmbedder) -> None:
-        import torch
+    @pytest.fixture
+    def runtime(self) -> Any:
+        return TorchRuntime(FOLDER, EmbeddingSettings())
 
-        runtime: Any = embedder.load()
-        whole = runtime.run(self.IDS, np.ones_like(self.IDS))
-        forward, sizes = runtime._forward, []
-
-        def cramped(ids: Any, mask: Any) -> Any:
-            sizes.append(len(ids))
-            if len(ids) > 2:
-                raise torch.cuda.OutOfMemoryError("no room")
-            return forward(ids, mask)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(runtime, "_forward", cramped)
-            parts = runtime.run(self.IDS, np.ones_like(self.IDS))
+    def test_a_batch_that_does_not_fit_is_halved_until_it_does(
+        self, runtime: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (whole,) = runtime.embed([self.BATCH])
+        runtime._model = cramped = Cramped(runtime._model, room=2 * 8)
+        (parts,) = runtime.embed([self.BATCH])
         assert parts == pytest.approx(whole, abs=1e-3)
-        assert sizes == [7, 3, 1, 2, 4, 2, 2]
+        assert [rows for rows, _ in cramped.calls] == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+        assert "memory is short" in caplog.text
+        assert cramped.moved == []
 
-    def test_a_single_row_that_does_not_fit_goes_to_the_cpu(self) -> None:
-        import torch
+    def test_what_did_not_fit_once_is_not_tried_again(self, runtime: Any) -> None:
+        runtime._model = cramped = Cramped(runtime._model, room=4 * 8)
+        list(runtime.embed([self.BATCH]))
+        budget = runtime.batch_tokens
+        cramped.calls.clear()
+        vectors = list(runtime.embed([self.BATCH, self.BATCH]))
+        assert [len(rows) for rows in vectors] == [7, 7]
+        assert max(rows for rows, _ in cramped.calls) <= 4
+        assert runtime.batch_tokens == budget < 7 * 3
 
-        runtime: Any = TorchRuntime(FOLDER, EmbeddingSettings())
-        forward, failures = runtime._forward, [torch.cuda.OutOfMemoryError("no room")]
-
-        def failing_once(ids: Any, mask: Any) -> Any:
-            if failures:
-                raise failures.pop()
-            return forward(ids, mask)
-
-        runtime._forward = failing_once
-        assert runtime.run(self.IDS[:1], np.ones((1, 3), dtype=np.int64)).shape == (1, 384)
-        assert next(runtime._model.parameters()).device.type == "cpu"
+    def test_when_a_single_row_does_not_fit_the_cpu_takes_over_for_good(
+        self, runtime: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (whole,) = runtime.embed([self.BATCH])
+        runtime._model = cramped = Cramped(runtime._model, room=0)
+        found = list(runtime.embed([self.BATCH, self.BATCH]))
+        for vectors in found:
+            assert vectors == pytest.approx(whole, abs=1e-3)
+        assert cramped.moved == ["cpu"]
         assert runtime.batch_tokens == 2048
+        assert "the CPU embeds from now on" in caplog.text
+
+    def test_texts_are_all_embedded_when_it_runs_short_half_way(
+        self, runtime: Any, reference: Reference
+    ) -> None:
+        runtime._model = Cramped(runtime._model, room=300)
+        embedder = SentenceEmbedder(FOLDER, "digest", "cramped", lambda: runtime, "torch")
+        assert reference.cosines(embedder.embed_passages(reference.texts)).min() >= 0.999
 
 
 class TestLoading:

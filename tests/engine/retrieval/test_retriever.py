@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quire_engine import locations
 from quire_engine.engine import Engine
 from quire_engine.errors import ModelError, StoreError
-from quire_engine.index.keywords import WhooshKeywords
+from quire_engine.index.keywords import open_keywords
 from quire_engine.index.reader import IndexReader
 from quire_engine.inference.embedder import SentenceEmbedder
 from quire_engine.interfaces import Embedder
@@ -57,14 +57,16 @@ Open = Callable[..., Retriever]
 @pytest.fixture
 def open_retriever(folder: Path, embedder: SentenceEmbedder) -> Iterator[Open]:
     reader = IndexReader(folder)
-    keywords = WhooshKeywords(folder, writable=False)
+    keywords = open_keywords(folder, "whoosh", writable=False)
     opened: list[Retriever] = []
 
     def open_one(
         settings: RetrievalSettings | None = None, model: Callable[[], Embedder] | None = None
     ) -> Retriever:
         found = model or (lambda: embedder)
-        opened.append(Retriever(reader, reader, keywords, found, settings or RetrievalSettings()))
+        opened.append(
+            Retriever(reader, reader, keywords, found, lambda _: {}, settings or RetrievalSettings())
+        )
         return opened[-1]
 
     yield open_one

@@ -79,24 +79,92 @@ class TestChangesThatDoNot:
         assert not watcher.wait(SHORT)
 
 
-class TestSettling:
-    def test_a_burst_is_one_change(self, vault: Path, watcher: ChangeWatcher) -> None:
+class TestWhatChanged:
+    def test_files_are_named(self, vault: Path, watcher: ChangeWatcher) -> None:
+        (vault / "sub/new.md").write_text("x")
+        changes = watcher.wait(LONG)
+        assert changes is not None
+        assert changes.paths == ("sub/new.md",)
+        (vault / "sub/new.md").rename(vault / "sub/renamed.md")
+        changes = watcher.wait(LONG)
+        assert changes is not None
+        assert changes.paths is not None
+        assert "sub/renamed.md" in changes.paths
+
+    def test_a_folder_or_the_ignore_file_may_change_anything(
+        self, vault: Path, watcher: ChangeWatcher
+    ) -> None:
+        (vault / "sub").rename(vault / "moved")
+        changes = watcher.wait(LONG)
+        assert changes is not None
+        assert changes.paths is None
+        (vault / ".quireignore").write_text("x")
+        changes = watcher.wait(LONG)
+        assert changes is not None
+        assert changes.paths is None
+
+    def test_too_many_files_are_not_named(
+        self, vault: Path, watcher: ChangeWatcher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("quire_engine.vault.watcher._MANY", 3)
+        monkeypatch.setattr("quire_engine.vault.watcher._SETTLED", 0.5)
+        for number in range(10):
+            (vault / f"n{number}.md").write_text("x")
+        changes = watcher.wait(LONG)
+        assert changes is not None
+        assert changes.paths is None
+
+    def test_what_is_told_covers_every_event_before(self, vault: Path, watcher: ChangeWatcher) -> None:
+        found: set[str] = set()
         for number in range(50):
             (vault / f"n{number}.md").write_text("x")
-        assert watcher.wait(LONG, settle=0.5)
-        assert not watcher.wait(SHORT)
+        last = None
+        while changes := watcher.wait(SHORT):
+            assert changes.paths is not None
+            found.update(changes.paths)
+            last = changes
+        assert found == {f"n{number}.md" for number in range(50)}
+        assert last is not None
+        assert last.sequence == watcher.sequence
 
-    def test_a_burst_without_end_is_told_all_the_same(self, vault: Path, watcher: ChangeWatcher) -> None:
-        # Nothing ever settles for a minute, so only the limit on a burst can end this wait.
-        (vault / "a.md").write_text("x")
-        assert watcher.wait(LONG, settle=60.0)
 
-    def test_what_has_not_settled_is_told_by_the_next_call(self, vault: Path, watcher: ChangeWatcher) -> None:
-        (vault / "a.md").write_text("x")
-        deadline = time.monotonic() + LONG
-        while watcher._first_event is None and time.monotonic() < deadline:
-            assert not watcher.wait(0.01, settle=1.5)
-        assert watcher.wait(LONG, settle=0.1)
+class TestSettling:
+    @pytest.fixture(autouse=True)
+    def nothing_settles(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While a file is open for writing."""
+        monkeypatch.setattr("quire_engine.vault.watcher._UNSETTLED", 60.0)
+
+    def test_a_file_is_told_when_it_is_closed(self, vault: Path, watcher: ChangeWatcher) -> None:
+        with (vault / "a.md").open("w") as file:
+            file.write("half")
+            file.flush()
+            seen = watcher.sequence
+            while watcher.sequence == seen:
+                assert watcher.wait(0.01) is None
+        assert watcher.wait(LONG)
+
+    def test_a_burst_without_end_is_told_all_the_same(
+        self, vault: Path, watcher: ChangeWatcher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("quire_engine.vault.watcher._LONGEST_BURST", 0.2)
+        with (vault / "a.md").open("w") as file:
+            file.write("half")
+            file.flush()
+            assert watcher.wait(LONG)
+
+    def test_who_is_in_a_hurry_ends_it(
+        self, vault: Path, watcher: ChangeWatcher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("quire_engine.vault.watcher._LONGEST_BURST", 60.0)
+        with (vault / "a.md").open("w") as file:
+            file.write("half")
+            file.flush()
+            while not watcher.sequence:
+                assert watcher.wait(0.01) is None
+            watcher.hurry()
+            assert watcher.wait(LONG)
+            watcher.hurry()  # with nothing to tell it is forgotten
+            assert watcher.wait(0.01) is None
 
 
 class TestStarting:

@@ -73,10 +73,7 @@ class AskScreen(Screen[None]):
         self._sources.empty()
         self.answering = True
         await self._answer.begin(question, background.SEARCHING)
-        idle = not any(worker.group == "sync" and worker.is_running for worker in self.app.workers)
-        work = partial(
-            background.answer, self._engine, question, self._number, self.post_message, update=idle
-        )
+        work = partial(background.answer, self._engine, question, self._number, self.post_message)
         self._worker = self.run_worker(work, thread=True, group="answer")
 
     @on(AnswerProgressed)

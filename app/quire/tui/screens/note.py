@@ -16,7 +16,7 @@ from textual.widgets import Footer, OptionList, Static
 
 from quire.tui import actions, background, editor
 from quire.tui.inert import inert
-from quire.tui.messages import NoteEdited, NoteFailed, NoteRead, OpenPlace
+from quire.tui.messages import NoteFailed, NoteRead, OpenPlace
 from quire.tui.places import Passage, Place
 from quire.tui.widgets.link_list import LinkList
 from quire.tui.widgets.note_text import NoteText
@@ -127,7 +127,6 @@ class NoteScreen(Screen[None]):
             self._notice(problem)
             return
         self._read()
-        self.post_message(NoteEdited())
 
     @on(OptionList.OptionSelected, "#links")
     def _link_selected(self, event: OptionList.OptionSelected) -> None:

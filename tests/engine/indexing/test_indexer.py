@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from quire_engine import Engine, indexing
+from quire_engine import Engine
 from quire_engine.errors import IndexLockedError, StoreError, VaultError
 from quire_engine.index.database import connect
 from quire_engine.index.lock import write_lock
+from quire_engine.indexing import indexer, reading
 from quire_engine.locations import index_dir
 from quire_engine.records import FileStat, Filters, Note, SkippedNote, SyncProgress
 from quire_engine.vault.scanner import ScanResult
@@ -91,8 +92,7 @@ CONTENT = (
     "SELECT note_id, position, target, resolved FROM links ORDER BY 1, 2",
     "SELECT chunk_id, text, label FROM entities ORDER BY 1, 2, 3",
     "SELECT note_id, tag FROM tags ORDER BY 1, 2",
-    "SELECT chunk_id, topic, embedding FROM vectors ORDER BY 1",
-    "SELECT topic, notes, chunks FROM topics ORDER BY 1",
+    "SELECT chunk_id, embedding FROM vectors ORDER BY 1",
 )
 
 
@@ -391,14 +391,14 @@ class TestVaultInTrouble:
         self, engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (vault / "Cursed.md").write_text("cursed")
-        real = indexing.parse
+        real = reading.parse
 
         def parse(path: str, data: bytes, stat: FileStat) -> Note:
             if path == "Cursed.md":
                 raise UnicodeEncodeError("utf-8", "x", 0, 1, "surrogates not allowed")
             return real(path, data, stat)
 
-        monkeypatch.setattr(indexing, "parse", parse)
+        monkeypatch.setattr(reading, "parse", parse)
         report = engine.sync()
         assert report.added == 4
         assert [note.path for note in report.skipped] == ["Cursed.md"]
@@ -415,12 +415,12 @@ class TestVaultInTrouble:
         self, engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         engine.sync()
-        whole = indexing.scan(vault)
+        whole = indexer.scan(vault)
         part = ScanResult(
             [file for file in whole.files if not file.path.startswith("Craft/")],
             [SkippedNote("Craft", "input/output error")],
         )
-        monkeypatch.setattr(indexing, "scan", lambda *_: part)
+        monkeypatch.setattr(indexer, "scan", lambda *_: part)
         report = engine.sync()
         assert report.removed == 0
         assert engine.status().notes == 4

@@ -1,4 +1,4 @@
-"""A command line of its own for every test: no settings, indexes or vaults of the user."""
+"""A command line of its own for every test: no settings, indexes, vaults or engines of the user."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def environment(
     monkeypatch.setenv("QUIRE_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("QUIRE_DATA_DIR", str(places / "data"))
     monkeypatch.setenv("QUIRE_CACHE_DIR", str(model_cache))
+    monkeypatch.setenv("QUIRE_NO_DAEMON", "1")
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)

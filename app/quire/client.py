@@ -1,0 +1,248 @@
+"""Talks to the background engine, and starts one when there is none. Standard library only.
+
+A request is HTTP/1.0, so that an answer ends where the connection does; an answer is a stream of JSON lines,
+the last of which is a result or an error. A connection that ends before that has lost its engine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from quire.address import Address, UnusableFolder, build, engine_environment, try_lock
+
+Json = dict[str, Any]
+
+BUILD_HEADER = "quire-build"
+READY = b"ready\n"
+"""What a new engine says on the stderr that it was given, once it can be connected to."""
+_LAST = frozenset({"search", "answer", "error", "status"})
+_SILENCE = 30.0
+"""Seconds without a byte after which an engine, which has a heartbeat, is taken for stuck."""
+_START_PATIENCE = 60.0
+_STOP_PATIENCE = 15.0
+_TICK = 0.02
+
+
+class Unavailable(Exception):
+    """No engine answers and none can be started; the message says why."""
+
+
+class EngineError(Exception):
+    """The engine answered with an error."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        """The name of a class of ``quire_engine.errors``."""
+
+
+class _Vanished(Exception):
+    """The engine went away in the middle of an answer."""
+
+
+class _Outdated(Exception):
+    """The engine is of another build of Quire."""
+
+
+class EngineClient:
+    """The engine for the places that an environment names."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self.address = Address(environment)
+        self._environment = environment
+
+    def stream(self, path: str, body: Json) -> Generator[Json, None, None]:
+        """The events of an answer, as they come; closing the iterator cancels.
+
+        An engine is started when none is there, and replaced when it is of another build. One that dies
+        before it has said anything is started again, once. Raises `EngineError` for an error in the answer
+        and `Unavailable` when there is no engine to be had.
+        """
+        replaced = died = False
+        while True:
+            told = False
+            connection = self._connection()
+            try:
+                for event in _exchange(connection, "POST", path, body):
+                    if event["type"] == "error":
+                        raise EngineError(event["kind"], event["message"])
+                    told = told or event["type"] not in ("progress", "note")
+                    yield event
+                return
+            except _Outdated:
+                if replaced:
+                    raise Unavailable("another build of Quire keeps taking its place") from None
+                replaced = True
+                self.stop()
+            except TimeoutError:
+                raise Unavailable("it does not respond; try 'quire engine restart'") from None
+            except (_Vanished, OSError, ValueError) as error:
+                if told:
+                    raise EngineError("QuireError", "the background engine stopped; ask again") from error
+                if died:
+                    raise Unavailable("it stopped twice; see 'quire engine logs'") from error
+                died = True
+            finally:
+                connection.close()
+
+    def status(self) -> Json | None:
+        """What the engine says about itself, ``quire.engine/1``; ``None`` when none runs."""
+        try:
+            self.address.claim()
+            with _connect(self.address.socket) as connection:
+                return next(_exchange(connection, "GET", "/v1/status"))
+        except TimeoutError:
+            raise Unavailable("it does not respond; try 'quire engine restart'") from None
+        except (UnusableFolder, _Vanished, OSError, ValueError, StopIteration):
+            return None
+
+    def start(self) -> None:
+        """Make sure that an engine runs. Raises `Unavailable`."""
+        self._connection().close()
+
+    def stop(self) -> int | None:
+        """Stop the engine, by force when it does not leave; its process id, or ``None`` when none ran."""
+        pid = self.address.holder()
+        if pid is None:
+            return None
+        with suppress(_Vanished, OSError, ValueError), _connect(self.address.socket) as connection:
+            list(_exchange(connection, "POST", "/v1/stop", {}))
+        for force in (signal.SIGTERM, signal.SIGKILL, None):
+            deadline = time.monotonic() + _STOP_PATIENCE
+            while self.address.holder() == pid:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(_TICK)
+            else:
+                return pid
+            if force is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, force)
+        raise Unavailable(f"process {pid} does not stop; end it by hand")
+
+    # ----------------------------------------------------------------------------------------- connecting
+
+    def _connection(self) -> socket.socket:
+        """A connection to the engine, which is started if need be."""
+        try:
+            self.address.claim()
+        except UnusableFolder as error:
+            raise Unavailable(str(error)) from None
+        try:
+            return _connect(self.address.socket)
+        except (FileNotFoundError, ConnectionRefusedError):
+            pass
+        except OSError as error:
+            raise Unavailable(f"it cannot be reached: {error.strerror or error}") from error
+        with self._starting():
+            try:
+                return _connect(self.address.socket)  # another client was faster
+            except OSError:
+                self._spawn()
+            try:
+                return _connect(self.address.socket)
+            except OSError as error:
+                raise Unavailable("it stopped at once; see 'quire engine logs'") from error
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Only one client starts an engine; the others wait for it."""
+        descriptor = os.open(self.address.starting, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            deadline = time.monotonic() + _START_PATIENCE
+            while not try_lock(descriptor):
+                if time.monotonic() > deadline:
+                    raise Unavailable("another process has been starting it for a minute")
+                time.sleep(_TICK)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _spawn(self) -> None:
+        """Start an engine process and wait until it can be connected to."""
+        import select
+        import subprocess
+
+        reading, writing = os.pipe()
+        try:
+            # -P: the folder that the process stands in is no place to import from.
+            starter = subprocess.Popen(
+                [sys.executable, "-P", "-m", "quire.server"],
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                cwd="/",
+                env=engine_environment(self._environment),
+                start_new_session=True,
+            )
+        except OSError as error:
+            os.close(reading)
+            raise Unavailable(f"{sys.executable} cannot be run: {error.strerror}") from error
+        finally:
+            os.close(writing)
+        said = b""
+        try:
+            deadline = time.monotonic() + _START_PATIENCE
+            while not said.endswith(READY):
+                if not select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                    raise Unavailable("it does not come up within a minute; see 'quire engine logs'")
+                piece = os.read(reading, 4096)
+                if not piece:
+                    lines = said.decode("utf-8", "replace").strip().splitlines() or ["it ended at once"]
+                    raise Unavailable(f"it does not start: {lines[-1].strip()}")
+                said += piece
+        finally:
+            os.close(reading)
+            starter.wait()  # it has forked and left
+
+
+def _connect(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(_SILENCE)
+        connection.connect(str(path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _exchange(connection: socket.socket, method: str, path: str, body: Json | None = None) -> Iterator[Json]:
+    """Send one request and yield the lines of its answer; raises `_Vanished` when the last one is missing."""
+    content = b"" if body is None else json.dumps(body).encode("ascii")
+    head = (
+        f"{method} {path} HTTP/1.0\r\nhost: quire\r\n{BUILD_HEADER}: {build()}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+    )
+    connection.sendall(head.encode("ascii") + content)
+    with connection.makefile("rb") as answer:
+        if _status(answer) == 409:
+            raise _Outdated
+        event: Json = {}
+        for line in answer:
+            if not line.endswith(b"\n"):
+                raise _Vanished
+            if line.strip():  # a heartbeat is an empty line
+                event = json.loads(line)
+                yield event
+        if event.get("type") not in _LAST:
+            raise _Vanished
+
+
+def _status(answer: BinaryIO) -> int:
+    """The status code of the answer, which is read up to its body."""
+    parts = answer.readline().split(None, 2)
+    if len(parts) < 2:
+        raise _Vanished
+    while answer.readline().strip():
+        pass
+    return int(parts[1])

@@ -1,0 +1,251 @@
+"""The vaults that are open: each with its engine, and a thread that keeps its index up to date."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from quire import contract
+from quire.contract import Json
+from quire_engine import Engine, Settings, locations
+from quire_engine.errors import QuireError, StoreError
+from quire_engine.records import SyncProgress, SyncReport
+from quire_engine.settings import EngineSettings
+
+log = logging.getLogger(__name__)
+
+_MOST_OPEN = 8
+_SLICE = 0.1
+"""Seconds between two looks at how far a sync is, while a question waits for it."""
+_FEW = 256
+"""Chunks that are embedded as soon as the model is there; more than these are not waited for."""
+_LEAVING = 1.0
+"""Seconds for closing everything when the process ends."""
+_CLOSING = 10.0
+"""Seconds that a watch has to end; it reacts between two batches of work."""
+
+
+class OpenVault:
+    """An engine that is kept ready, and the thread that watches its vault."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        """Raises what `Engine.open` raises."""
+        self.folder = folder
+        self.settings = settings
+        self.engine = Engine.open(folder, settings)
+        self.users = 0
+        self.last_used = time.monotonic()
+        self.trouble: QuireError | None = None
+        """Why the index is not kept up to date; ``None`` when it is."""
+        self._progress: SyncProgress | None = None
+        self._settled = False
+        self._inode = _inode(folder)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name=f"watch {folder.name}", daemon=True)
+        self._thread.start()
+        # The models load while the index is brought up to date.
+        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the next question may go here: the watch lives, and the index is where it was."""
+        return self._thread.is_alive() and _inode(self.folder) == self._inode
+
+    @property
+    def working(self) -> bool:
+        """Whether there is work that should be finished before the process leaves."""
+        if self.trouble is not None or not self._thread.is_alive():
+            return False
+        status = self.engine.status()
+        return status.pending > 0 or status.indexing is not None
+
+    def freshen(self, patience: float, cancelled: threading.Event) -> Generator[SyncProgress, None, bool]:
+        """Wait until what was changed before this call is indexed; returns False when that takes too long.
+
+        Yields how far the sync is. Raises the `QuireError` that keeps the index from being updated.
+        """
+        deadline = time.monotonic() + patience
+        told = self._progress
+        while not (self.engine.settle(_SLICE) and self._is_settled()):
+            if cancelled.is_set() or time.monotonic() > deadline:
+                return False
+            if self.trouble is not None:
+                raise self.trouble
+            if not self._thread.is_alive():
+                raise StoreError("the vault is not watched any more; ask again")
+            if (progress := self._progress) is not None and progress is not told:
+                yield progress
+                told = progress
+            time.sleep(_SLICE / 5)  # settle returns at once while the watch is not ready
+        return True
+
+    def _is_settled(self) -> bool:
+        """Whether the first question may be answered: a few vectors are worth waiting for the model."""
+        if not self._settled:
+            self._settled = not 0 < self.engine.status().pending <= _FEW
+        return self._settled
+
+    def close(self) -> None:
+        """End the watch, then release files and models."""
+        self._stop.set()
+        self._thread.join(_CLOSING)
+        if self._thread.is_alive():
+            log.warning("the watch of %s does not end; its files stay open", self.folder)
+            return
+        self.engine.close()
+
+    def report(self) -> Json:
+        """What ``quire engine status`` says about the vault."""
+        status = self.engine.status()
+        return {
+            "vault": status.vault,
+            "notes": status.notes,
+            "chunks": status.chunks,
+            "vectors": status.vectors,
+            "pending": status.pending,
+            "generation": status.generation,
+            "indexing": contract.progress(status.indexing) if status.indexing else None,
+            "embedding": contract.progress(status.embedding) if status.embedding else None,
+            "problem": str(self.trouble) if self.trouble else None,
+        }
+
+    def _watch(self) -> None:
+        try:
+            self.engine.watch(self._stop, self._synced, self._progressed, self._troubled)
+        except QuireError as error:
+            self._troubled(error)
+        except Exception as error:
+            log.exception("the watch of %s ended", self.folder)
+            self.trouble = StoreError(
+                f"the vault cannot be watched: {type(error).__name__}: {error}; see 'quire engine logs'"
+            )
+
+    def _synced(self, report: SyncReport) -> None:
+        self.trouble = None
+        log.info(
+            "%s: %d notes added, %d changed, %d removed, %d chunks embedded, %d pending in %.2f s",
+            *(self.folder, report.added, report.changed, report.removed),
+            *(report.embedded, report.pending, report.seconds),
+        )
+
+    def _progressed(self, progress: SyncProgress) -> None:
+        self._progress = progress
+
+    def _troubled(self, error: QuireError) -> None:
+        self.trouble = error
+        log.warning("%s: %s", self.folder, error)
+
+    def _warm_up(self) -> None:
+        try:
+            self.engine.search("the first question", limit=1)
+        except Exception as error:  # whoever asks will see it as well
+            log.warning("%s: warming up failed: %s", self.folder, error)
+
+
+class OpenVaults:
+    """The vaults by folder and settings, opened when they are first asked about."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[Path, str], OpenVault] = {}
+        self._opening: dict[tuple[Path, str], threading.Lock] = {}
+        self._lock = threading.Lock()
+        self.last_used = time.monotonic()
+        self.idle_minutes = EngineSettings().idle_minutes
+        """As the last question's settings say."""
+
+    @contextmanager
+    def use(self, folder: Path, settings: Settings) -> Iterator[OpenVault]:
+        """The open vault, kept open at least as long as the block runs. Raises what `Engine.open` raises."""
+        self.idle_minutes = settings.engine.idle_minutes
+        vault = self._vault(folder.resolve(), settings)
+        try:
+            yield vault
+        except StoreError:
+            self._retire(vault)  # the next question opens it anew
+            raise
+        finally:
+            with self._lock:
+                vault.users -= 1
+                vault.last_used = self.last_used = time.monotonic()
+
+    def _vault(self, folder: Path, settings: Settings) -> OpenVault:
+        # How the vault was named and when to leave make no difference to what is kept open.
+        key = (folder, repr(settings.model_copy(update={"vault": None, "engine": EngineSettings()})))
+        with self._lock:
+            opening = self._opening.setdefault(key, threading.Lock())
+        with opening:
+            with self._lock:
+                vault = self._open.get(key)
+                if vault is not None and vault.usable:
+                    vault.users += 1
+                    return vault
+            if vault is not None:
+                self._retire(vault)
+            fresh = OpenVault(folder, settings)
+            log.info("opened %s", folder)
+            with self._lock:
+                fresh.users += 1
+                self._open[key] = fresh
+        self.close_unused()
+        return fresh
+
+    def close_unused(self) -> None:
+        """Close vaults that nobody has asked about for long, and the oldest when too many are open."""
+        idle_since = time.monotonic() - self.idle_minutes * 60
+        with self._lock:
+            surplus = len(self._open) - _MOST_OPEN
+            unused = sorted(
+                (vault for vault in self._open.values() if not vault.users),
+                key=lambda vault: vault.last_used,
+            )
+        for vault in unused:
+            if (surplus > 0 or vault.last_used < idle_since) and not vault.working:
+                self._retire(vault)
+                surplus -= 1
+
+    def _retire(self, vault: OpenVault) -> None:
+        """Take the vault out of use, and close it when the last of its questions is answered."""
+        with self._lock:
+            for key, each in list(self._open.items()):
+                if each is vault:
+                    del self._open[key]
+                    break
+            else:
+                return
+
+        def close() -> None:
+            while vault.users:
+                time.sleep(_SLICE)
+            vault.close()
+            log.info("closed %s", vault.folder)
+
+        threading.Thread(target=close, name="closing", daemon=True).start()
+
+    def all(self) -> list[OpenVault]:
+        """The vaults that are open now."""
+        with self._lock:
+            return list(self._open.values())
+
+    def close(self) -> None:
+        """Close all of them, at the end of the process; one that is in the middle of something is left so.
+
+        Nothing is lost by that: an index is whole after every step, and goes on from there the next time.
+        """
+        closing = [threading.Thread(target=vault.close, daemon=True) for vault in self.all()]
+        for thread in closing:
+            thread.start()
+        deadline = time.monotonic() + _LEAVING
+        for thread in closing:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _inode(vault: Path) -> int:
+    """What tells the vault's index folder from another one that takes its place; 0 when it is gone."""
+    try:
+        return locations.index_dir(vault).stat().st_ino
+    except OSError:
+        return 0

@@ -1,0 +1,73 @@
+"""What the keyword index holds of a passage: its words by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from quire_engine.markup import plain
+from quire_engine.records import Chunk, Note
+
+_NAMING = frozenset({"title", "alias", "aliases", "tag", "tags"})
+"""Properties that have a field of their own."""
+
+
+def note_fields(note: Note, chunks: Sequence[Chunk]) -> list[dict[str, str]]:
+    """The fields of each of the note's ``chunks``."""
+    alone = not any(chunk.kind == "text" for chunk in chunks)
+    properties = property_words(note.properties)
+    return [
+        chunk_fields(
+            kind=chunk.kind,
+            path=note.path,
+            title=note.title,
+            aliases=note.aliases,
+            headings=chunk.headings,
+            text=chunk.text,
+            properties=properties,
+            tags=note.tags,
+            alone=alone,
+        )
+        for chunk in chunks
+    ]
+
+
+def chunk_fields(
+    *,
+    kind: str,
+    path: str,
+    title: str,
+    aliases: Iterable[str],
+    headings: Iterable[str],
+    text: str,
+    properties: str,
+    tags: Iterable[str],
+    alone: bool,
+) -> dict[str, str]:
+    """The fields of one chunk, with the `property_words` of its note.
+
+    ``alone`` says that the note holds no text, so that the properties stand for its names.
+    """
+    if kind == "properties" and not alone:
+        # Properties answer for themselves: repeating the note's names here would outrank its passages.
+        return {"body": properties}
+    return {
+        "title": "\n".join([title, *aliases]),
+        "headings": "\n".join(heading for heading in headings if heading != title),
+        "tags": " ".join(tags).replace("/", " "),
+        "path": path.rpartition("/")[0].replace("/", " "),
+        "properties": properties,
+        "body": plain(text) if kind == "text" else "",
+    }
+
+
+def property_words(properties: Mapping[str, object]) -> str:
+    """What the front matter says, but for what has a field of its own."""
+    return _words({key: value for key, value in properties.items() if key.lower() not in _NAMING})
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{key} {_words(v)}" for key, v in value.items())
+    if isinstance(value, list):
+        return " ".join(_words(v) for v in value)
+    return "" if value is None else str(value)

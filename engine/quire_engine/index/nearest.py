@@ -1,0 +1,139 @@
+"""The nearest vectors to a query: small indexes are scanned whole, large ones shard by shard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quire_engine.index import routing
+from quire_engine.index.rebalance import WHOLE
+from quire_engine.index.vectors import TABLE, embeddings
+
+if TYPE_CHECKING:
+    import apsw
+    from numpy.typing import NDArray
+
+    from quire_engine.index.shards import ShardCache, ShardMap
+    from quire_engine.interfaces import FloatArray
+
+_MOST = 4096
+"""The most neighbours that vec0 returns."""
+_DEPTH = 100
+"""Neighbours that decide how far a query goes, even when fewer are asked for: a few alone say little."""
+_FEW = 4096
+"""The most vectors that are compared one by one when a filter leaves no more."""
+_FEW_SHARE = 0.05
+"""Reading one row by its id costs about as much as scanning twenty."""
+_SAMPLE = 1000
+"""Chunks of a filter that tell how the others are spread over the shards."""
+
+Found = list[tuple[int, float]]
+
+
+def nearest(
+    db: apsw.Connection,
+    cache: ShardCache,
+    query: FloatArray,
+    limit: int,
+    among: Sequence[int] | None = None,
+    *,
+    whole: int = WHOLE,
+) -> Found:
+    """(chunk id, cosine similarity) of the nearest chunks, best first; those ``among`` some, if given.
+
+    Exact up to ``whole`` vectors; beyond, of the neighbours that an exact scan finds at least 98 % on
+    average (see `quire_engine.index.routing`).
+    """
+    if limit < 1 or not db.table_exists("main", TABLE):
+        return []
+    unit = (query / max(float(np.linalg.norm(query)), 1e-12)).astype(np.float32)
+    limit = min(limit, _MOST)
+    with _moment(db):
+        shards = cache.at(db)
+        if among is not None and len(among) <= min(_FEW, _FEW_SHARE * shards.total):
+            return _compared(db, unit, limit, among)
+        if shards.total <= whole or shards.calibration is None:
+            return _scan(db, unit, limit, among)
+        return _routed(db, shards, shards.calibration, unit, limit, among)
+
+
+@contextmanager
+def _moment(db: apsw.Connection) -> Iterator[None]:
+    """All statements inside see the same state, though rows move between shards."""
+    with db:
+        yield
+
+
+def _compared(db: apsw.Connection, query: FloatArray, limit: int, among: Sequence[int]) -> Found:
+    rows = embeddings(db, list(dict.fromkeys(among)))
+    if not rows:
+        return []
+    vectors = np.frombuffer(b"".join(blob for _, blob in rows), dtype=np.float32).reshape(len(rows), -1)
+    scores = vectors @ query / np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
+    return [(rows[row][0], float(scores[row])) for row in np.argsort(-scores, kind="stable")[:limit]]
+
+
+def _routed(
+    db: apsw.Connection,
+    shards: ShardMap,
+    calibration: routing.Calibration,
+    query: FloatArray,
+    limit: int,
+    among: Sequence[int] | None,
+) -> Found:
+    depth = max(limit, _DEPTH)
+    similarities = shards.means @ query
+    counts = shards.counts if among is None else _counts_among(db, shards, among)
+    first = routing.first_shards(similarities, counts, depth)
+    found = _scan(db, query, depth, among, shards.ids[first])
+    threshold = found[depth - 1][1] if len(found) >= depth else -1.0
+    further = routing.further_shards(
+        similarities, shards.spreads, counts, calibration, threshold, first, depth
+    )
+    if shards.counts[further].sum() > shards.total / 2:
+        return _scan(db, query, limit, among)  # one pass over everything costs less than most of it in parts
+    found += _scan(db, query, depth, among, shards.ids[further], threshold)
+    found.sort(key=lambda row: -row[1])
+    return found[:limit]
+
+
+def _scan(
+    db: apsw.Connection,
+    query: FloatArray,
+    limit: int,
+    among: Sequence[int] | None,
+    shards: NDArray[np.int64] | None = None,
+    threshold: float | None = None,
+) -> Found:
+    # A JOIN with MATCH would make vec0 scan once a row, so ids alone are asked for.
+    sql = f"SELECT chunk_id, distance FROM {TABLE} WHERE embedding MATCH ? AND k = ?"
+    bindings: list[object] = [query.tobytes(), limit]
+    if threshold is not None:
+        sql += " AND distance <= ?"
+        bindings.append(1.0 - threshold)
+    if shards is not None:
+        sql += " AND shard IN (SELECT value FROM json_each(?))"
+        bindings.append(json.dumps(shards.tolist()))
+    if among is not None:
+        sql += " AND chunk_id IN (SELECT value FROM json_each(?))"
+        bindings.append(json.dumps(among))
+    found = [(chunk, 1.0 - distance) for chunk, distance in db.execute(sql, bindings)]
+    found.sort(key=lambda row: -row[1])  # each shard's come by themselves
+    return found[:limit]
+
+
+def _counts_among(db: apsw.Connection, shards: ShardMap, among: Sequence[int]) -> NDArray[np.float64]:
+    """About how many of the chunks lie in each shard, by where some of them lie."""
+    step = max(1, len(among) // _SAMPLE)
+    sample = ((chunk,) for chunk in among[::step])
+    lies = db.executemany(f"SELECT shard FROM {TABLE} WHERE chunk_id = ?", sample)
+    rows = np.searchsorted(shards.ids, [shard for (shard,) in lies])
+    # The sample misses shards: a tenth is taken to be spread evenly.
+    known = np.bincount(rows, minlength=len(shards.ids)) / max(1, len(rows))
+    share = 0.9 * known + 0.1 * shards.counts / shards.total
+    estimate: NDArray[np.float64] = np.minimum(share * len(among), shards.counts)
+    return estimate

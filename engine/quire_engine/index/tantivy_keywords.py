@@ -1,0 +1,241 @@
+"""The keyword index in Tantivy: a drop-in for large vaults, chosen by ``retrieval.keywords``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from itertools import chain, repeat
+from pathlib import Path
+
+import tantivy
+
+from quire_engine.analysis import query_terms
+from quire_engine.errors import StoreError
+from quire_engine.index import bm25
+
+_FORMAT = 1
+"""Raised when what is indexed for the same chunk changes; an index of another format is built anew."""
+_MEMORY = 64 * 2**20
+_STATE = "state"
+_FEW = 1000
+_MORE = 10
+
+
+class TantivyKeywords:
+    """BM25 over the terms of a chunk, each repeated as often as it weighs.
+
+    Readers see the last commit; one writer at a time (the vault's write lock sees to it).
+    """
+
+    def __init__(self, folder: Path, *, writable: bool) -> None:
+        """Use the index in ``folder``; when ``writable``, an absent or damaged one is made anew, empty.
+
+        A reader opens it at its first question, and raises `StoreError` then if it is damaged.
+        """
+        self._parent = folder
+        self._folder = folder / f"keywords-tantivy-{_FORMAT}"
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int] | None = None
+        self._searcher: tantivy.Searcher | None = None
+        if writable:
+            try:
+                exists = self._state() is not None
+            except StoreError:
+                exists = False
+            if exists:
+                self._remove_others()
+            else:
+                self.clear()
+
+    def clear(self) -> None:
+        """Throw everything away and start empty; `applied` becomes 0."""
+        with _translated("creating the keyword index"), self._lock:
+            self._seen = self._searcher = None
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._remove_others()
+            self._folder.mkdir(mode=0o700, parents=True)
+            tantivy.Index(_schema(), path=str(self._folder))
+
+    @property
+    def applied(self) -> int:
+        """The highest outbox sequence whose change is committed; 0 for an empty index."""
+        state = self._state()
+        return state[0] if state else 0
+
+    @property
+    def source(self) -> str:
+        """The identity of the database that the last commit came from; empty for an empty index."""
+        state = self._state()
+        return state[1] if state else ""
+
+    def count(self) -> int:
+        """Chunks in the index."""
+        with _translated("reading the keyword index"), self._lock:
+            searcher = self._fresh_searcher()
+            return _chunks(searcher) if searcher else 0
+
+    def apply(
+        self,
+        deletions: Sequence[int],
+        additions: Sequence[tuple[int, Mapping[str, float]]],
+        sequence: int,
+        source: str = "",
+    ) -> None:
+        """Delete chunks, add (chunk id, weighted terms), and commit with ``sequence``, all or nothing.
+
+        A chunk that is there already is replaced. ``source`` names the database whose sequence it is.
+        """
+        with _translated("writing the keyword index"), self._lock:
+            # Opened and closed every time: it holds a lock, and another process may write next.
+            writer = tantivy.Index.open(str(self._folder)).writer(_MEMORY, 1)
+            try:
+                chunks = dict(additions)
+                if gone := [*{*deletions, *chunks}]:
+                    writer.delete_documents_by_query(_any_of(gone))
+                for chunk, weights in chunks.items():
+                    writer.add_document(_document(chunk, weights))
+                writer.delete_documents_by_term("key", _STATE)
+                state = json.dumps([sequence, source])
+                writer.add_document(tantivy.Document.from_dict({"key": _STATE, "state": state}, _schema()))
+                writer.commit()
+            except BaseException:
+                writer.rollback()
+                raise
+            finally:
+                writer.wait_merging_threads()
+
+    def search(
+        self, query: str, limit: int, *, among: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """(chunk id, BM25 score), best first; the query's terms are ORed and never parsed as syntax."""
+        wanted = query_terms(query[:20_000])[:64]
+        if not wanted or limit < 1 or (among is not None and not len(among)):
+            return []
+        with _translated("searching the keyword index"):
+            with self._lock:
+                searcher = self._fresh_searcher()
+            if searcher is None:
+                return []
+            terms = [tantivy.Query.term_query(_schema(), "words", _text(term), "freq") for term in wanted]
+            query_tree = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+            if among is None:
+                return _hits(searcher, query_tree, limit)
+            if len(among) > _FEW:  # looking through the best is faster than a query that names so many
+                allowed = set(among)
+                found = [hit for hit in _hits(searcher, query_tree, limit * _MORE) if hit[0] in allowed]
+                if len(found) >= limit:
+                    return found[:limit]
+            restricted = [query_tree, _any_of(among)]
+            query_tree = tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in restricted])
+            return _hits(searcher, query_tree, limit)
+
+    def rarity(self, words: Sequence[str]) -> dict[str, float]:
+        """Inverse document frequency of each term, as BM25 weighs it."""
+        with _translated("reading the keyword index"), self._lock:
+            searcher = self._fresh_searcher()
+            if searcher is None:
+                return dict.fromkeys(words, 0.0)
+            total = _chunks(searcher)
+            return {
+                word: bm25.rarity(total, min(total, searcher.doc_freq("words", _text(word))))
+                for word in words
+            }
+
+    def close(self) -> None:
+        """Let go of the files; the next use opens them again."""
+        with self._lock:
+            self._seen = self._searcher = None
+
+    def _remove_others(self) -> None:
+        """Remove what another format or backend left: it would be out of date when it is used again."""
+        for other in self._parent.glob("keywords-*"):
+            if other != self._folder:
+                shutil.rmtree(other, ignore_errors=True)
+
+    def _state(self) -> tuple[int, str] | None:
+        """(sequence, source) of the last commit; ``None`` without an index."""
+        with _translated("reading the keyword index"), self._lock:
+            searcher = self._fresh_searcher()
+            if searcher is None:
+                return None
+            hits = searcher.search(tantivy.Query.term_query(_schema(), "key", _STATE), 1).hits
+            if not hits:
+                return 0, ""
+            sequence, source = json.loads(str(searcher.doc(hits[0][1]).get_first("state")))
+            return int(sequence), str(source)
+
+    def _fresh_searcher(self) -> tantivy.Searcher | None:
+        """A searcher of the last commit; ``None`` without an index."""
+        try:
+            status = (self._folder / "meta.json").stat()
+        except FileNotFoundError:
+            if self._folder.exists() and any(self._folder.iterdir()):
+                raise
+            self._seen = self._searcher = None
+            return None
+        seen = status.st_mtime_ns, status.st_ino
+        if seen != self._seen or self._searcher is None:
+            self._searcher = tantivy.Index.open(str(self._folder)).searcher()
+            self._seen = seen
+        return self._searcher
+
+
+@cache
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("chunk", indexed=True, fast=True)
+    builder.add_text_field("words", tokenizer_name="raw", index_option="freq")
+    builder.add_text_field("key", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("state", stored=True, tokenizer_name="raw", index_option="basic")
+    return builder.build()
+
+
+def _document(chunk: int, weights: Mapping[str, float]) -> tantivy.Document:
+    words = chain.from_iterable(
+        repeat(_text(term), max(1, round(weight))) for term, weight in weights.items()
+    )
+    return tantivy.Document.from_dict({"chunk": chunk, "words": list(words)}, _schema())
+
+
+def _any_of(chunks: Sequence[int]) -> tantivy.Query:
+    """A query for ``chunks`` that adds nothing to the score."""
+    return tantivy.Query.const_score_query(
+        tantivy.Query.term_set_query(_schema(), "chunk", list(chunks)), 0.0
+    )
+
+
+def _hits(searcher: tantivy.Searcher, query: tantivy.Query, limit: int) -> list[tuple[int, float]]:
+    hits = searcher.search(query, limit, count=False).hits
+    chunks = searcher.fast_field_values("chunk", [address for _, address in hits])
+    found = ((int(chunk or 0), float(score)) for chunk, (score, _) in zip(chunks, hits, strict=True))
+    return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+
+
+def _text(term: str) -> str:
+    """``term`` as UTF-8 can hold it."""
+    return term if term.isascii() else term.encode("utf-8", "replace").decode()
+
+
+def _chunks(searcher: tantivy.Searcher) -> int:
+    return max(0, int(searcher.num_docs) - 1)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn what Tantivy raises into `StoreError`."""
+    try:
+        yield
+    except (StoreError, MemoryError):
+        raise
+    except BaseException as error:
+        # Tantivy panics at some damage, and a panic is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        reason = " ".join(str(error).split())
+        raise StoreError(
+            f"{what} failed ({type(error).__name__}: {reason}); run `quire index --rebuild`"
+        ) from error

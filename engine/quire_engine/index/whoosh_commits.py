@@ -1,0 +1,123 @@
+"""Commits of the Whoosh index: its table of contents, what it holds of the database, when to merge."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+
+from whoosh.codec.whoosh3 import W3Segment
+from whoosh.columns import NumericColumn
+from whoosh.fields import COLUMN, ID, Schema
+from whoosh.filedb.filestore import RamStorage
+from whoosh.index import TOC
+
+from quire_engine.index.whoosh_segments import FIELD, IDS, LENGTHS
+
+INDEX = "MAIN"
+_PATTERN = f"_{INDEX}_*.toc"
+_TRAILER_SIZE = struct.Struct("!I")
+_FACTOR = 8
+"""As many segments of like size become one; a document is merged once a level, so O(n log n) in all."""
+_LARGEST = 2**18
+"""Documents from which a segment is merged no more, so that no commit takes long."""
+_ATTEMPTS = 10
+_MOST_DELETED = 0.3
+"""The share of deleted documents from which a segment is written anew."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What the index holds, and up to where it has applied the database's changes."""
+
+    generation: int
+    segments: tuple[W3Segment, ...]
+    sequence: int
+    source: str
+
+    def next(self, segments: Sequence[W3Segment], sequence: int, source: str) -> Commit:
+        return Commit(self.generation + 1, tuple(segments), sequence, source)
+
+
+EMPTY = Commit(0, (), 0, "")
+
+
+def read_commit(folder: Path) -> Commit | None:
+    """The last commit, or ``None`` where there is no index.
+
+    Raises `FileNotFoundError` when a writer removed it meanwhile, and much else when it is damaged.
+    """
+    generations = [_generation(file.name) for file in folder.glob(_PATTERN)]
+    if not generations:
+        return None
+    name = _name(max(generations))
+    content = (folder / name).read_bytes()
+    storage = RamStorage()
+    storage.files[name] = content
+    toc = TOC.read(storage, INDEX, schema=_schema())
+    (size,) = _TRAILER_SIZE.unpack(content[-_TRAILER_SIZE.size :])
+    trailer = json.loads(content[-_TRAILER_SIZE.size - size : -_TRAILER_SIZE.size])
+    return Commit(toc.generation, tuple(toc.segments), int(trailer["sequence"]), str(trailer["source"]))
+
+
+def write_commit(folder: Path, commit: Commit) -> None:
+    """Make ``commit`` the last one, at once or not at all, and remove what it no longer needs."""
+    name = _name(commit.generation)
+    storage = RamStorage()
+    TOC(_schema(), list(commit.segments), commit.generation).write(storage, INDEX)
+    # Whoosh does not read what follows the table. A commit of its own lacks it, and the index is built anew.
+    trailer = json.dumps({"sequence": commit.sequence, "source": commit.source}).encode()
+    temporary = folder / f"{name}.new"
+    with temporary.open("wb") as file:
+        file.write(storage.files[name] + trailer + _TRAILER_SIZE.pack(len(trailer)))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / name)
+    needed = {name, *(segment.make_filename(".seg") for segment in commit.segments)}
+    for file_ in folder.iterdir():
+        if file_.name not in needed:
+            with suppress(FileNotFoundError):
+                file_.unlink()
+
+
+def seen_commits(folder: Path) -> list[tuple[str, int, int]]:
+    """What changes with every commit, also when another index, counting anew, took this one's place."""
+    found: list[tuple[str, int, int]] = []
+    for _ in range(_ATTEMPTS):
+        for file in folder.glob(_PATTERN):
+            with suppress(FileNotFoundError):  # a writer removes the one before
+                status = file.stat()
+                found.append((file.name, status.st_mtime_ns, status.st_ino))
+        if found or not folder.exists():
+            break  # else the list was made while one took the other's place
+    return sorted(found)
+
+
+def due_for_merging(segments: Sequence[W3Segment]) -> list[W3Segment]:
+    """Segments that ought to become one, smallest level first; none when all is well."""
+    levels: dict[int, list[W3Segment]] = {}
+    for segment in segments:
+        if segment.deleted_count() > _MOST_DELETED * segment.doc_count_all():
+            return [segment]
+        if segment.doc_count() < _LARGEST:
+            levels.setdefault(int(log(max(1, segment.doc_count()), _FACTOR)), []).append(segment)
+    return next((levels[level] for level in sorted(levels) if len(levels[level]) >= _FACTOR), [])
+
+
+def _schema() -> Schema:
+    words = ID()
+    words.scorable = True
+    return Schema(**{IDS: COLUMN(NumericColumn("Q")), LENGTHS: COLUMN(NumericColumn("I")), FIELD: words})
+
+
+def _name(generation: int) -> str:
+    return f"_{INDEX}_{generation}.toc"
+
+
+def _generation(name: str) -> int:
+    return int(name.removeprefix(f"_{INDEX}_").removesuffix(".toc"))

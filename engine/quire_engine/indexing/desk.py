@@ -1,0 +1,113 @@
+"""Where a vault's index is written: the lock, the connection and the keyword index of the one who writes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import apsw
+import filelock
+
+from quire_engine.errors import IndexLockedError
+from quire_engine.index.database import FILE_NAME, connect
+from quire_engine.index.keywords import open_keywords
+from quire_engine.index.lock import write_lock
+from quire_engine.index.store import IndexWriter
+from quire_engine.interfaces import Embedder, KeywordIndex
+
+_LEASE = "embedding.lock"
+
+
+class WriteDesk:
+    """Gives one thread at a time of one process what it needs to write, and keeps it between two uses."""
+
+    def __init__(self, folder: Path, embedder: Embedder, keyword_backend: str) -> None:
+        self._folder = folder
+        self._embedder = embedder
+        self._keyword_backend = keyword_backend
+        self._using = threading.RLock()
+        self._depth = 0
+        self._connection: apsw.Connection | None = None
+        self._place: tuple[int, int] | None = None
+        self._store: IndexWriter | None = None
+        self._keywords: KeywordIndex | None = None
+        self._version: int | None = None
+        self.foreign_writes = 0
+        """Grows whenever another connection is found to have changed the index."""
+
+    @property
+    def store(self) -> IndexWriter:
+        """Usable inside `writing`; for reading, once that was entered, also outside."""
+        assert self._store is not None
+        return self._store
+
+    @property
+    def keywords(self) -> KeywordIndex:
+        """Usable inside `writing`."""
+        if self._keywords is None:
+            self._keywords = open_keywords(self._folder, self._keyword_backend, writable=True)
+        return self._keywords
+
+    @contextmanager
+    def writing(self, wait: float) -> Iterator[None]:
+        """Hold the write lock; within a thread it may be entered again.
+
+        Raises `IndexLockedError` when another process, or thread, writes for longer than ``wait`` seconds.
+        """
+        with ExitStack() as stack:
+            if not self._using.acquire(timeout=max(0.0, wait)):
+                raise IndexLockedError("this process is updating the vault's index already; wait for that")
+            stack.callback(self._using.release)
+            if self._depth == 0:
+                stack.enter_context(write_lock(self._folder, wait))
+                self._settle_in()
+                stack.callback(self._leave)
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+
+    @contextmanager
+    def embedding(self) -> Iterator[bool]:
+        """Whether this process is the one that embeds the vault; two would do everything twice."""
+        lease = filelock.FileLock(self._folder / _LEASE, timeout=0, mode=0o600, thread_local=False)
+        try:
+            lease.acquire()
+        except (filelock.Timeout, OSError):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lease.release()
+
+    def close(self) -> None:
+        with self._using:
+            if self._keywords is not None:
+                self._keywords.close()
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = self._store = self._keywords = self._version = self._place = None
+
+    def _settle_in(self) -> None:
+        path = self._folder / FILE_NAME
+        status = path.stat() if path.exists() else None
+        place = (status.st_dev, status.st_ino) if status else None
+        if self._connection is None or place != self._place:  # a rebuild may have put another in its place
+            self.close()
+            self._connection = connect(self._folder, writable=True)
+            self._store = IndexWriter(self._connection, self._embedder.fingerprint, self._embedder.dimensions)
+            status = path.stat()
+            self._place = (status.st_dev, status.st_ino)
+        if self._connection.pragma("data_version") != self._version:
+            self.foreign_writes += 1
+            if self._keywords is not None:
+                self._keywords.close()
+                self._keywords = None
+
+    def _leave(self) -> None:
+        if self._connection is not None:
+            self._version = self._connection.pragma("data_version")

@@ -1,0 +1,158 @@
+"""Works off the embedding queue, newest notes first, while others search and write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quire_engine.chunking.chunker import embed_text
+from quire_engine.indexing.desk import WriteDesk
+from quire_engine.indexing.early import EarlyVectors
+from quire_engine.interfaces import Embedder
+from quire_engine.progress import Meter
+
+if TYPE_CHECKING:
+    from quire_engine.interfaces import FloatArray
+
+_LEAST_SLAB, _MOST_SLAB = 32, 8192
+_SLAB_SECONDS = 0.5
+"""About how long a slab takes to embed: what an interruption loses, and what a new edit waits for."""
+_WAIT = 60.0
+_LOOK_SECONDS = 0.2
+"""How often to look how far another process has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slab:
+    chunks: Sequence[int]
+    texts: Mapping[bytes, str]
+    """What to embed, by hash; the same text once."""
+
+
+class Embedding:
+    """Embeds what waits; holds the write lock only while vectors are stored."""
+
+    def __init__(self, desk: WriteDesk, embedder: Embedder, early: EarlyVectors) -> None:
+        self._desk = desk
+        self._embedder = embedder
+        self._early = early
+        self._size = _LEAST_SLAB
+
+    def run(self, meter: Meter, interrupted: Callable[[], bool], *, follow: bool) -> int:
+        """Embed until nothing waits, or until ``interrupted``; returns how many texts went through the model.
+
+        When another process is at it already this only waits for it (``follow``), or returns at once.
+        """
+        embedded = 0
+        while not interrupted() and self.waiting():
+            with self._desk.embedding() as ours:
+                if ours:
+                    embedded += self._work(meter, interrupted)
+            if ours:
+                break
+            if not follow:
+                break
+            meter.stage("embed", self.waiting())
+            self._look_on(meter, interrupted)
+        return embedded
+
+    def waiting(self) -> int:
+        """How many chunks wait for their vector."""
+        with self._desk.writing(_WAIT):
+            return self._desk.store.queued()
+
+    def _look_on(self, meter: Meter, interrupted: Callable[[], bool]) -> None:
+        begun = left = self.waiting()
+        while left and not interrupted():
+            time.sleep(_LOOK_SECONDS)
+            left = self.waiting()
+            meter.advance(begun - left)
+            with self._desk.embedding() as ours:
+                if ours:  # it ended before it was done
+                    return
+
+    def _work(self, meter: Meter, interrupted: Callable[[], bool]) -> int:
+        """One slab is embedded while the one before it is stored and the one after it is read."""
+        embedded = done = 0
+        loading = True
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="quire-embed") as model:
+            with self._desk.writing(_WAIT):
+                self._store_early()
+                waiting = self._desk.store.queued()
+                slab = self._next(())
+            if slab:
+                meter.stage("model", 0)
+            running = self._start(model, slab)
+            while slab:
+                following = None
+                if not interrupted() and not loading:
+                    with self._desk.writing(_WAIT):
+                        following = self._next(slab.chunks)
+                vectors, seconds = running.result()
+                if loading:  # its time says nothing about the rate
+                    meter.stage("embed", waiting)
+                    loading = False
+                else:
+                    self._resize(seconds, len(slab.texts))
+                running = self._start(model, following)
+                with self._desk.writing(_WAIT):
+                    with self._desk.store.transaction():
+                        self._desk.store.store_vectors(list(slab.texts), vectors, slab.chunks)
+                    self._store_early()
+                    left = self._desk.store.queued()
+                    if following is None and not interrupted():
+                        following = self._next(slab.chunks)
+                        running = self._start(model, following)
+                embedded += len(slab.texts)
+                done += len(slab.chunks)
+                waiting = max(waiting, done + left)
+                meter.total(waiting)
+                meter.advance(waiting - left)
+                slab = following
+        with self._desk.writing(_WAIT):
+            with self._desk.store.transaction():
+                self._desk.store.next_generation()
+            if hasattr(self._desk.store, "rebalance_shards"):  # TEMP
+                self._desk.store.rebalance_shards()
+        return embedded
+
+    def _next(self, in_hand: Sequence[int]) -> _Slab | None:
+        """What to embed next, besides what is ``in_hand``."""
+        busy = set(in_hand)
+        rows = self._desk.store.queue(self._size + len(busy))
+        rows = [row for row in rows if row[0] not in busy][: self._size]
+        if not rows:
+            return None
+        texts: dict[bytes, str] = {}
+        for _, digest, headings, text in rows:
+            texts.setdefault(digest, embed_text(headings, text))
+        return _Slab([row[0] for row in rows], texts)
+
+    def _start(self, model: ThreadPoolExecutor, slab: _Slab | None) -> Future[tuple[FloatArray, float]]:
+        if slab is None:
+            empty: Future[tuple[FloatArray, float]] = Future()
+            return empty
+        return model.submit(self._embed, list(slab.texts.values()))
+
+    def _embed(self, texts: Sequence[str]) -> tuple[FloatArray, float]:
+        begun = time.monotonic()
+        return self._embedder.embed_passages(texts), time.monotonic() - begun
+
+    def _resize(self, seconds: float, texts: int) -> None:
+        if texts >= self._size // 2:
+            wanted = int(texts * _SLAB_SECONDS / max(seconds, 1e-3))
+            self._size = min(max(wanted, _LEAST_SLAB, self._size // 2), _MOST_SLAB, 2 * self._size)
+
+    def _store_early(self) -> None:
+        taken = self._early.take()
+        waiting = self._desk.store.waiting(list(taken))
+        if waiting:
+            hashes = {digest: chunk for chunk, digest in waiting}
+            vectors = np.stack([taken[chunk] for chunk in hashes.values()])
+            with self._desk.store.transaction():
+                self._desk.store.store_vectors(list(hashes), vectors, [chunk for chunk, _ in waiting])

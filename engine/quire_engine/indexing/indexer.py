@@ -1,0 +1,398 @@
+"""Brings a vault's index up to date: what changed is found, read, written, indexed and linked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quire_engine.errors import ConfigError, ModelError, StoreError, VaultError
+from quire_engine.index import topics
+from quire_engine.index.keywords import weighted_terms
+from quire_engine.index.store import KnownNote
+from quire_engine.indexing.desk import WriteDesk
+from quire_engine.indexing.pool import NoWorkersError, ReadPool
+from quire_engine.indexing.reading import NoteReader, Reading, ReadNote, ReadTask, SameNote, UnreadNote
+from quire_engine.indexing.relations import Relations
+from quire_engine.interfaces import Embedder
+from quire_engine.progress import Meter
+from quire_engine.records import FoundFile, SkippedNote, SyncReport
+from quire_engine.settings import Settings
+from quire_engine.vault.scanner import ScanResult, look, scan
+
+if TYPE_CHECKING:
+    from quire_engine.chunking.sentences import LanguageTools
+
+_BATCH_NOTES = 200
+_BATCH_BYTES = 1 << 18
+_FIRST_BATCH = 20
+"""The newest notes are read at once, while worker processes start, so that searching can begin."""
+_WORTH_WORKERS = 1 << 19
+"""Bytes to read from which starting worker processes pays."""
+_OUTBOX_PAGE = 8_000
+_FIRST_GROUP, _LARGEST_GROUP = 400, 4_000
+"""Chunks that are written and made searchable together: few at first, then twice as many each time."""
+_RACE = 2.0
+"""A file written this many seconds before it was read may have changed again under the same time stamp."""
+_RECIPE = 1
+"""Raised when the same note would be parsed or cut into other passages than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the vault differs from the index."""
+
+    known: Mapping[str, KnownNote]
+    """What is indexed, by path; for a look at some files only, of those."""
+    changed: tuple[FoundFile, ...]
+    """Files to read, newest first."""
+    removed: tuple[str, ...]
+    skipped: tuple[SkippedNote, ...]
+    anew: bool
+    """Whether every note must be cut anew, changed or not."""
+    unchanged: int
+    looked_at: tuple[str, ...] | None
+    """The files that were looked at; ``None`` for the whole vault."""
+
+    @property
+    def renames(self) -> bool:
+        """Whether paths come or go, on which topics depend."""
+        return bool(self.removed) or any(file.path not in self.known for file in self.changed)
+
+
+class Indexer:
+    """Keeps the structure and the keywords of one vault's index right; vectors come after."""
+
+    def __init__(
+        self,
+        vault: Path,
+        settings: Settings,
+        desk: WriteDesk,
+        embedder: Embedder,
+        tools: Callable[[], LanguageTools],
+    ) -> None:
+        """``tools`` is called when the first note is read."""
+        self._vault = vault
+        self._settings = settings
+        self._desk = desk
+        self._relations = Relations(desk, tools)
+        self._budget = min(settings.chunking.budget, embedder.max_tokens)
+        self._recipe = f"{_RECIPE}/{self._budget}/{embedder.fingerprint}"
+        self._reader = NoteReader(vault, settings.scan.max_note_bytes, embedder, tools, self._budget)
+        self._report = SyncReport()
+        self._gone_hashes: set[bytes] = set()
+        self._terms: dict[int, Mapping[str, float]] = {}
+        """Analysed chunks that were written but are not in the keyword index yet."""
+        self._waiting: list[int] = []
+        """Chunks of the notes written last that lack a vector."""
+        self._has_links = True
+        """Whether symbolic links stand in the vault, as far as is known."""
+
+    def sync(self, meter: Meter, *, paths: Sequence[str] | None = None, wait: float = 0.0) -> SyncReport:
+        """Bring structure and keywords up to date: all of the vault, or what differs at ``paths``.
+
+        The report knows nothing of vectors. Raises `VaultError` when the vault is gone or suddenly empty
+        (nothing is deleted then), `IndexLockedError` when another writes for longer than ``wait`` seconds.
+        """
+        begun, begun_at = time.monotonic(), time.time()
+        with self._desk.writing(wait):
+            store = self._desk.store
+            self._report = SyncReport()
+            owed = bool(store.meta("unfinished"))
+            # Before new sequences are given out, so that a mismatch shows.
+            self.catch_up_keywords(meter)
+            plan = self._compare(meter, paths)
+            skipped = list(plan.skipped)
+            if plan.changed or plan.removed:
+                self._relations.begin()
+                try:
+                    self._remove(plan)
+                    self._write(plan, skipped, meter)
+                except BaseException:
+                    self._relations.drop()  # they may be ahead of what was written
+                    raise
+            self._report = replace(self._report, unchanged=self._report.unchanged + plan.unchanged)
+            with store.transaction():
+                store.set_skipped(skipped, plan.looked_at)
+                store.set_meta("recipe", self._recipe)
+                store.set_meta("last_sync", begun_at)
+            if plan.changed or plan.removed:
+                self.catch_up_keywords(meter)
+            self._finish(owed, plan.renames)
+            return replace(
+                self._report,
+                skipped=tuple(skipped),
+                pending=store.queued(),
+                seconds=time.monotonic() - begun,
+                generation=int(store.meta("generation") or 0),
+            )
+
+    def forget(self, place: str, *, wait: float) -> int:
+        """Take a note, folder or topic out of the index, vectors included; returns how many notes.
+
+        What is still in the vault and not ignored comes back with the next sync.
+        """
+        with self._desk.writing(wait):
+            store = self._desk.store
+            owed = bool(store.meta("unfinished"))
+            self._relations.begin()
+            paths = store.notes_in(place)
+            self._relations.removed(paths)
+            with store.transaction():
+                removed = store.remove_notes(paths)
+                store.forget_released_vectors(days=0)
+            self.catch_up_keywords(Meter(None))
+            self._finish(owed, renames=True)
+            return removed
+
+    def find_names(self, interrupted: Callable[[], bool] = lambda: False) -> bool:
+        """Look for the vault's names in what is new; False when ``interrupted`` before that was done."""
+        return self._relations.find_names(interrupted)
+
+    def _finish(self, owed: bool, renames: bool) -> None:
+        """What follows from notes that came, went or changed; ``owed`` by a sync that did not get so far."""
+        store = self._desk.store
+        if not store.meta("unfinished"):
+            return
+        if renames or owed:
+            self._rearrange_topics()
+        self._relations.resolve_links(everywhere=owed)
+        with store.transaction():
+            store.forget_released_vectors()
+            store.set_meta("unfinished", 0)
+            store.next_generation()
+
+    # ----------------------------------------------------------------------------------------- changes
+
+    def _compare(self, meter: Meter, paths: Sequence[str] | None) -> _Plan:
+        store = self._desk.store
+        meter.stage("scan", 0)
+        ignore, most = self._settings.scan.ignore, self._settings.scan.max_note_bytes
+        anew = store.meta("recipe") != self._recipe
+        found: ScanResult | None = None
+        if paths is not None and not anew and not self._has_links:
+            found = look(self._vault, paths, ignore, most)
+        if found is None:
+            paths = None
+            found = scan(self._vault, ignore, most)
+            self._has_links = bool(found.linked)
+        known = store.known_files(paths)
+        if paths is None and known and not found.files and not found.skipped:
+            raise VaultError(
+                f"{self._vault} holds no notes any more but its index does: is the drive mounted? "
+                "Nothing was deleted; run `quire index --rebuild` if the vault really is empty"
+            )
+        changed = [file for file in found.files if anew or _may_differ(file, known.get(file.path))]
+        present = {file.path for file in found.files}
+        # What lies in a folder that cannot be read now is not gone; its file alone may be.
+        unreadable = {note.path for note in found.skipped}
+        removed = sorted(
+            path for path in known if path not in present and unreadable.isdisjoint(_folders_above(path))
+        )
+        if paths is not None and removed and len(removed) == store.count_notes():
+            return self._compare(meter, None)  # is it the vault itself that went?
+        changed.sort(key=lambda file: file.stat.mtime_ns, reverse=True)
+        return _Plan(
+            known,
+            tuple(changed),
+            tuple(removed),
+            tuple(found.skipped),
+            anew,
+            len(found.files) - len(changed),
+            None if paths is None else tuple(paths),
+        )
+
+    def _remove(self, plan: _Plan) -> None:
+        self._gone_hashes = {plan.known[path].content_hash for path in plan.removed}
+        if plan.removed:
+            self._relations.removed(plan.removed)
+            with self._desk.store.transaction():
+                self._desk.store.remove_notes(plan.removed)
+        self._report = replace(self._report, removed=len(plan.removed))
+
+    # ----------------------------------------------------------------------------------------- writing
+
+    def _write(self, plan: _Plan, skipped: list[SkippedNote], meter: Meter) -> None:
+        if not plan.changed:
+            return
+        topic_of = self._topics(plan)
+        store = self._desk.store
+        meter.stage("index", len(plan.changed))
+        done = 0
+        for readings in _groups(self._readings(plan)):
+            self._waiting.clear()
+            with store.transaction():
+                for reading in readings:
+                    if problem := self._put(reading, plan, topic_of):
+                        skipped.append(problem)
+                        store.remove_notes([problem.path])
+                        self._relations.removed([problem.path])
+                reused = store.fill_vectors(self._waiting)
+            self._report = replace(self._report, reused=self._report.reused + reused)
+            done += len(readings)
+            meter.advance(done)
+            if done < len(plan.changed):
+                self.catch_up_keywords(Meter(None))
+
+    def _topics(self, plan: _Plan) -> Mapping[str, str]:
+        if not plan.renames:
+            return {path: known.topic for path, known in plan.known.items()}
+        return topics.assign({*self._desk.store.paths(), *(file.path for file in plan.changed)})
+
+    def _readings(self, plan: _Plan) -> Iterator[list[Reading]]:
+        """What is to be written, batch by batch, newest notes first; in worker processes when it is much."""
+        tasks = [_task(file, plan) for file in plan.changed]
+        workers = None
+        if len(tasks) > 2 * _FIRST_BATCH and sum(f.stat.size for f in plan.changed) > _WORTH_WORKERS:
+            workers = ReadPool(self._vault, self._settings, self._budget)
+        first, rest = plan.changed[:_FIRST_BATCH], plan.changed[_FIRST_BATCH:]
+        if workers is None:
+            for files in _batches(plan.changed):
+                yield self._reader.read_all([_task(file, plan) for file in files])
+            return
+        done: set[str] = set()
+        with workers:
+            yield self._reader.read_all([_task(file, plan) for file in first])
+            try:
+                batches = ([_task(file, plan) for file in files] for files in _batches(rest))
+                for readings in workers.read(batches):
+                    done.update(map(_path, readings))
+                    yield readings
+                return
+            except NoWorkersError:
+                rest = tuple(file for file in rest if file.path not in done)
+        for files in _batches(rest):
+            yield self._reader.read_all([_task(file, plan) for file in files])
+
+    def _put(self, reading: Reading, plan: _Plan, topic_of: Mapping[str, str]) -> SkippedNote | None:
+        """Write one note; the reason when it cannot be indexed, and then nothing of it was written."""
+        store = self._desk.store
+        match reading:
+            case UnreadNote(path, reason):
+                return SkippedNote(path, reason)
+            case SameNote(path, stat):
+                store.touch_note(path, stat)
+                self._report = replace(self._report, unchanged=self._report.unchanged + 1)
+                return None
+        note, chunks = reading.note, reading.chunks
+        try:
+            with store.transaction():
+                waiting = store.put_note(note, chunks, topic_of[note.path])
+        except (StoreError, ModelError, ConfigError, MemoryError):
+            raise
+        except Exception as error:
+            # Whatever one note brings about, the others are indexed.
+            reason = f"it cannot be indexed ({type(error).__name__}); please report it with the note"
+            return SkippedNote(note.path, reason)
+        self._relations.put(note)
+        self._terms.update(zip((chunk.id for chunk in chunks), reading.terms, strict=True))
+        self._waiting.extend(waiting)
+        self._count(note.content_hash, note.path not in plan.known, len(chunks))
+        return None
+
+    def _count(self, content_hash: bytes, new: bool, chunks: int) -> None:
+        report = self._report
+        if new and content_hash in self._gone_hashes:
+            self._gone_hashes.discard(content_hash)
+            report = replace(report, renamed=report.renamed + 1, removed=report.removed - 1)
+        elif new:
+            report = replace(report, added=report.added + 1)
+        else:
+            report = replace(report, changed=report.changed + 1)
+        self._report = replace(report, chunks=report.chunks + chunks)
+
+    def _rearrange_topics(self) -> None:
+        """Move notes whose topic follows from folders that grew or shrank."""
+        store = self._desk.store
+        known = store.paths()
+        wanted = topics.assign(known)
+        moved = {path: topic for path, topic in wanted.items() if known[path] != topic}
+        if moved:
+            with store.transaction():
+                store.move_topics(moved)
+
+    # ---------------------------------------------------------------------------------------- keywords
+
+    def catch_up_keywords(self, meter: Meter) -> None:
+        """Apply to the keyword index what the database says it lacks; rebuild it when it lost something."""
+        store, keywords = self._desk.store, self._desk.keywords
+        applied, identity = keywords.applied, store.identity()
+        behind = applied < int(store.meta("keywords_applied") or 0)
+        ahead = applied > store.last_sequence()
+        if behind or ahead or (applied and keywords.source != identity):
+            # One of the two was deleted, restored or replaced: it lacks what the outbox no longer holds,
+            # or holds what the database never said.
+            keywords.clear()
+            applied = 0
+            with store.transaction():
+                store.refill_outbox()
+        while page := store.outbox(applied, _OUTBOX_PAGE):
+            meter.stage("keywords", len(page))
+            last = {chunk: operation for _, operation, chunk in page}
+            existed = {chunk for _, operation, chunk in page if operation != "add"}
+            alive = [chunk for chunk, operation in last.items() if operation != "delete"]
+            keywords.apply(
+                [chunk for chunk in last if chunk in existed], self._analysed(alive), page[-1][0], identity
+            )
+            applied = page[-1][0]
+            with store.transaction():
+                store.trim_outbox(applied)
+            meter.advance(len(page))
+        self._terms.clear()
+
+    def _analysed(self, chunks: Sequence[int]) -> list[tuple[int, Mapping[str, float]]]:
+        known = [(chunk, self._terms[chunk]) for chunk in chunks if chunk in self._terms]
+        missing = [chunk for chunk in chunks if chunk not in self._terms]
+        stored = self._desk.store.keyword_fields(missing)
+        return [*known, *((chunk, weighted_terms(fields)) for chunk, fields in stored)]
+
+
+def _may_differ(file: FoundFile, known: KnownNote | None) -> bool:
+    if known is None or known.stat != file.stat:
+        return True
+    return file.stat.mtime_ns > (known.indexed_at - _RACE) * 1e9
+
+
+def _task(file: FoundFile, plan: _Plan) -> ReadTask:
+    known = plan.known.get(file.path)
+    return ReadTask(file.path, known.content_hash if known is not None and not plan.anew else None)
+
+
+def _path(reading: Reading) -> str:
+    return reading.note.path if isinstance(reading, ReadNote) else reading.path
+
+
+def _groups(batches: Iterable[list[Reading]]) -> Iterator[list[Reading]]:
+    """The first batch by itself, the others in growing groups."""
+    group: list[Reading] = []
+    chunks, enough = 0, 0
+    for batch in batches:
+        group += batch
+        chunks += sum(len(reading.chunks) for reading in batch if isinstance(reading, ReadNote))
+        if chunks >= enough:
+            yield group
+            group, chunks = [], 0
+            enough = min(max(_FIRST_GROUP, 2 * enough), _LARGEST_GROUP)
+    if group:
+        yield group
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _batches(files: Iterable[FoundFile]) -> Iterator[list[FoundFile]]:
+    batch: list[FoundFile] = []
+    size = 0
+    for file in files:
+        if batch and (len(batch) >= _BATCH_NOTES or size + file.stat.size > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.stat.size
+    if batch:
+        yield batch

@@ -1,0 +1,145 @@
+"""Keeps an index right while notes change: structure at once, vectors behind, names last."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from quire_engine.errors import QuireError, VaultError
+from quire_engine.indexing.embedding import Embedding
+from quire_engine.indexing.indexer import Indexer
+from quire_engine.progress import Meter
+from quire_engine.records import SyncReport
+from quire_engine.vault.watcher import Changes, ChangeWatcher
+
+_TICK = 0.5
+_RETRY = 5.0
+_WAIT = 60.0
+"""Seconds that a watching process waits for another writer before it says so."""
+_FEW = 64
+"""Chunks whose vectors are worth waiting for."""
+_PATIENCE = 1.5
+"""Seconds that they are waited for."""
+
+
+class Keeper:
+    """One vault's watch. `run` is its thread; the other methods are for those who ask meanwhile."""
+
+    def __init__(self, vault: Path, indexer: Indexer, embedding: Embedding) -> None:
+        self._vault = vault
+        self._indexer = indexer
+        self._embedding = embedding
+        self._watcher = ChangeWatcher(vault)
+        self._progressed = threading.Condition()
+        self._indexed = self._embedded = -1
+        """The sequence of the watcher's events up to which structure and keywords, or vectors, are right."""
+        self._backlog = 0
+        """Chunks that waited for their vector after the last sync."""
+        self._named = False
+        """Whether names have been looked for in everything."""
+        self._running = True
+        self._troubled = False
+
+    def run(
+        self,
+        stop: threading.Event,
+        on_sync: Callable[[SyncReport], None],
+        meter: Meter,
+        on_trouble: Callable[[QuireError], None] | None,
+        idle: Callable[[], None],
+    ) -> None:
+        """Sync, and again whenever files change, until ``stop`` is set; see `Engine.watch`.
+
+        ``idle`` is called whenever there is nothing left to do for the moment.
+        """
+        place = self._vault.stat().st_ino
+        try:
+            with self._watcher:
+                changes: Changes | None = Changes(None, self._watcher.sequence)
+                while not stop.is_set():
+                    try:
+                        if changes is not None:
+                            self._catch_up(changes, stop, on_sync, meter)
+                        elif embedded := self._go_on(stop, meter):
+                            on_sync(SyncReport(embedded=embedded, pending=self._backlog))
+                        self._troubled = False
+                    except QuireError as error:
+                        if on_trouble is None:
+                            raise
+                        if not self._troubled:
+                            on_trouble(error)
+                        self._troubled = True
+                    idle()
+                    changes = self._watcher.wait(_RETRY if self._troubled else _TICK)
+                    if not self._vault.exists() or self._vault.stat().st_ino != place:
+                        raise VaultError(
+                            f"the vault {self._vault} was moved or replaced; start watching again"
+                        )
+                    if self._troubled:  # nobody knows what was missed
+                        changes = Changes(None, self._watcher.sequence)
+        finally:
+            with self._progressed:
+                self._running = False
+                self._progressed.notify_all()
+
+    def settle(self, timeout: float) -> bool:
+        """Wait until every change that was seen so far is indexed, and embedded where that is soon done.
+
+        False when ``timeout`` seconds were not enough for the index, or it cannot be kept.
+        """
+        deadline = time.monotonic() + timeout
+        asked = self._watcher.sequence
+        self._watcher.hurry()
+        with self._progressed:
+            if not self._wait(lambda: self._indexed >= asked, deadline):
+                return False
+            if self._backlog <= _FEW:
+                self._wait(lambda: self._embedded >= asked, min(deadline, time.monotonic() + _PATIENCE))
+            return True
+
+    def _wait(self, reached: Callable[[], bool], deadline: float) -> bool:
+        while not reached():
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._running or self._troubled:
+                return False
+            self._progressed.wait(min(left, _TICK))
+        return True
+
+    def _catch_up(
+        self,
+        changes: Changes,
+        stop: threading.Event,
+        on_sync: Callable[[SyncReport], None],
+        meter: Meter,
+    ) -> None:
+        """Structure and keywords; then vectors and names, until files change again."""
+        wait = _TICK if self._troubled else _WAIT
+        report = self._indexer.sync(meter, paths=changes.paths, wait=wait)
+        with self._progressed:
+            self._indexed = changes.sequence
+            self._backlog = report.pending
+            self._named = self._named and not (report.chunks or report.removed)
+            self._progressed.notify_all()
+        embedded = self._go_on(stop, meter)
+        on_sync(replace(report, embedded=embedded, pending=self._backlog))
+
+    def _go_on(self, stop: threading.Event, meter: Meter) -> int:
+        """Embed what waits, then look for names, until files change; returns how much was embedded."""
+        sequence, embedded = self._indexed, 0
+
+        def interrupted() -> bool:
+            return stop.is_set() or self._watcher.sequence > sequence
+
+        if self._backlog:
+            embedded = self._embedding.run(meter, interrupted, follow=False)
+            self._backlog = self._embedding.waiting()
+        if not self._backlog:
+            with self._progressed:
+                self._embedded = sequence
+                self._progressed.notify_all()
+            if not self._named:
+                self._named = self._indexer.find_names(interrupted)
+        return embedded

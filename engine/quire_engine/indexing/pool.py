@@ -1,0 +1,164 @@
+"""Reads many notes at once, in processes of their own: Python's lock would keep threads from it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import quire_engine
+from quire_engine.indexing.reading import Reading, ReadTask, UnreadNote
+from quire_engine.settings import Settings
+
+_MOST_WORKERS = 8
+_ATTEMPTS = 3
+_AHEAD = 4
+"""Batches a worker that may wait to be taken; what bounds the memory when writing is slower than reading."""
+
+
+class NoWorkersError(Exception):
+    """Worker processes cannot be run here."""
+
+
+class ReadPool:
+    """Worker processes that read one vault's notes; a context manager.
+
+    A note that ends its process (by exhausting memory, say) is reported as unread; the rest goes on.
+    """
+
+    def __init__(self, vault: Path, settings: Settings, chunk_budget: int, workers: int = 0) -> None:
+        """Start ``workers`` processes; 0 means one for each core, up to 8."""
+        self._greeting = pickle.dumps((vault, settings, chunk_budget), protocol=5)
+        count = workers or min(os.cpu_count() or 1, _MOST_WORKERS)
+        self._workers = [_Worker(self._greeting) for _ in range(count)]
+        self._results: queue.Queue[list[Reading] | BaseException | None] = queue.Queue(_AHEAD * count)
+        self._threads: list[threading.Thread] = []
+        self._leaving = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leaving.set()
+        for worker in self._workers:
+            worker.kill()
+        while any(thread.is_alive() for thread in self._threads):
+            try:  # a thread may wait for room to put its result
+                self._results.get(timeout=0.05)
+            except queue.Empty:
+                continue
+        for worker in self._workers:
+            worker.close()
+
+    def read(self, batches: Iterator[Sequence[ReadTask]]) -> Iterator[list[Reading]]:
+        """The readings of each batch, in about the order of ``batches``; to be used once.
+
+        Raises what a reader raises: `ConfigError`, `ModelError`; and `NoWorkersError`.
+        """
+        lock = threading.Lock()
+
+        def following() -> Sequence[ReadTask] | None:
+            with lock:
+                return next(batches, None)
+
+        def serve(worker: _Worker) -> None:
+            try:
+                while not self._leaving.is_set() and (tasks := following()) is not None:
+                    self._results.put(self._read(worker, tasks))
+            except BaseException as error:
+                self._results.put(error)
+            finally:
+                self._results.put(None)
+
+        for worker in self._workers:
+            thread = threading.Thread(target=serve, args=(worker,), name="quire-read", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        working = len(self._threads)
+        while working:
+            result = self._results.get()
+            if result is None:
+                working -= 1
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                yield result
+
+    def _read(self, worker: _Worker, tasks: Sequence[ReadTask]) -> list[Reading]:
+        try:
+            return worker.read(tasks)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            if self._leaving.is_set():
+                return []
+        worker.restart()
+        if len(tasks) == 1:
+            reason = "reading it ended the process that read it; please report it with the note"
+            return [UnreadNote(tasks[0].path, reason)]
+        return [reading for task in tasks for reading in self._read(worker, [task])]
+
+
+class _Worker:
+    def __init__(self, greeting: bytes) -> None:
+        self._greeting = greeting
+        self._fruitless = 0
+        """Starts since anything was read."""
+        self._start()
+
+    def _start(self) -> None:
+        # -P: a vault may be the current folder, and hold a file called numpy.py.
+        package = Path(quire_engine.__file__).parents[1]
+        path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "quire_engine.indexing.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if os.environ.get("QUIRE_DEBUG") else subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,  # ctrl+c is for us; we end our workers ourselves
+        )
+        with suppress(BrokenPipeError):  # the first batch will show it
+            self._send(self._greeting)
+
+    def read(self, tasks: Sequence[ReadTask]) -> list[Reading]:
+        assert self._process.stdout is not None
+        self._send(pickle.dumps(tasks, protocol=5))
+        outcome: Any = pickle.load(self._process.stdout)  # noqa: S301
+        self._fruitless = 0
+        if isinstance(outcome, Exception):
+            raise outcome
+        readings: list[Reading] = outcome
+        return readings
+
+    def _send(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def restart(self) -> None:
+        """Raises `NoWorkersError` when it keeps ending before it has read anything."""
+        self._fruitless += 1
+        if self._fruitless >= _ATTEMPTS:
+            raise NoWorkersError
+        self.close()
+        self._start()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def close(self) -> None:
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
+        self._process.wait()

@@ -1,0 +1,109 @@
+"""From a file to what the index stores of it; runs in this process or in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from quire_engine.chunking.chunker import Chunker
+from quire_engine.chunking.sentences import LanguageTools
+from quire_engine.errors import ConfigError, ModelError, StoreError, VaultError
+from quire_engine.index.keyword_fields import note_fields
+from quire_engine.index.keywords import weighted_terms
+from quire_engine.interfaces import TokenCounter
+from quire_engine.records import Chunk, FileStat, Note
+from quire_engine.vault.links import is_attachment
+from quire_engine.vault.parser import parse
+from quire_engine.vault.scanner import read_file
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTask:
+    """A file to read; ``known`` is the content hash that makes reading further unnecessary."""
+
+    path: str
+    known: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadNote:
+    """What is stored of a note. Its text and the blocks that nobody refers to are left behind."""
+
+    note: Note
+    chunks: tuple[Chunk, ...]
+    terms: tuple[Mapping[str, float], ...]
+    """Weighted index terms of each chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class SameNote:
+    """A file whose content is the known one."""
+
+    path: str
+    stat: FileStat
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadNote:
+    """A file that cannot be indexed, and why."""
+
+    path: str
+    reason: str
+
+
+Reading = ReadNote | SameNote | UnreadNote
+
+
+class NoteReader:
+    """Reads, parses, cuts and analyses notes of one vault."""
+
+    def __init__(
+        self,
+        vault: Path,
+        max_note_bytes: int,
+        counter: TokenCounter,
+        tools: Callable[[], LanguageTools],
+        chunk_budget: int,
+    ) -> None:
+        """``tools`` is called when the first note is read; a chunk has ``chunk_budget`` tokens at most."""
+        self._vault = vault
+        self._max_note_bytes = max_note_bytes
+        self._counter = counter
+        self._tools = tools
+        self._budget = chunk_budget
+        self._chunker: Chunker | None = None
+
+    def read_all(self, tasks: Sequence[ReadTask]) -> list[Reading]:
+        """One reading for each task. Raises what is not a note's fault: `ConfigError`, `ModelError`."""
+        return [self.read(task) for task in tasks]
+
+    def read(self, task: ReadTask) -> Reading:
+        if self._chunker is None:
+            self._chunker = Chunker(self._counter, self._tools(), self._budget)
+        try:
+            data, stat = read_file(self._vault, task.path, self._max_note_bytes)
+            note = parse(task.path, data, stat)
+            if note.content_hash == task.known:
+                return SameNote(task.path, stat)
+            chunks = self._chunker.chunk(note)
+            terms = tuple(weighted_terms(fields) for fields in note_fields(note, chunks))
+            return ReadNote(_stored(note), tuple(chunks), terms)
+        except VaultError as error:
+            return UnreadNote(task.path, str(error))
+        except (StoreError, ModelError, ConfigError, MemoryError):
+            raise
+        except Exception as error:
+            # Whatever one note brings about, the others are indexed.
+            reason = f"it cannot be indexed ({type(error).__name__}); please report it with the note"
+            return UnreadNote(task.path, reason)
+
+
+def _stored(note: Note) -> Note:
+    return replace(
+        note,
+        text="",
+        comments=(),
+        blocks=tuple(block for block in note.blocks if block.block_id),
+        links=tuple(link for link in note.links if not is_attachment(link.target)),
+    )

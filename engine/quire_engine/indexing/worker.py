@@ -1,0 +1,63 @@
+"""A process that reads notes for another: pickles in on stdin, pickles out on stdout.
+
+Started by `quire_engine.indexing.pool`, with an import of this module alone; it ends when its stdin does.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from quire_engine.indexing.reading import NoteReader
+    from quire_engine.settings import Settings
+
+_BELOW_OTHERS = 5
+"""Niceness: whoever reads notes in bulk gives way to those who wait for an answer."""
+
+
+def main() -> None:
+    source, target = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not end up among the pickles
+    if hasattr(os, "nice"):
+        os.nice(_BELOW_OTHERS)
+    try:
+        vault, settings, chunk_budget = pickle.load(source)  # noqa: S301
+        reader = cache(partial(make_reader, vault, settings, chunk_budget))
+        while True:
+            tasks = pickle.load(source)  # noqa: S301
+            _send(target, _outcome(reader, tasks))
+    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+        return
+
+
+def make_reader(vault: Path, settings: Settings, chunk_budget: int) -> NoteReader:
+    """A reader with parts of its own."""
+    from quire_engine.chunking.sentences import LanguageTools
+    from quire_engine.indexing.reading import NoteReader
+    from quire_engine.inference.embedder import open_embedder
+
+    tools = cache(lambda: LanguageTools(settings.chunking.pipelines))
+    counter = open_embedder(settings.embedding)  # only its tokenizer is loaded
+    return NoteReader(vault, settings.scan.max_note_bytes, counter, tools, chunk_budget)
+
+
+def _outcome(reader: Callable[[], NoteReader], tasks: Any) -> Any:
+    try:
+        return reader().read_all(tasks)
+    except Exception as error:  # raised again where the work was asked for
+        return error
+
+
+def _send(target: BinaryIO, value: Any) -> None:
+    target.write(pickle.dumps(value, protocol=5))
+    target.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quire_engine.inference.batches import by_length, padded
+
+
+class TestByLength:
+    @given(st.lists(st.integers(0, 300), max_size=200), st.integers(1, 2000))
+    def test_every_row_is_in_one_batch_within_the_budget(self, lengths: list[int], budget: int) -> None:
+        batches = list(by_length(lengths, budget))
+        assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
+        for batch in batches:
+            longest = max(lengths[row] for row in batch)
+            assert len(batch) == 1 or len(batch) * longest <= budget
+
+    def test_rows_of_similar_length_are_together_longest_first(self) -> None:
+        assert list(by_length([100, 1, 100, 1], 200)) == [[0, 2], [1, 3]]
+
+
+class TestPadded:
+    def test_rows_are_filled_up_and_masked(self) -> None:
+        ids, mask = padded([[7, 8, 9], [5], []])
+        assert ids.tolist() == [[7, 8, 9], [5, 0, 0], [0, 0, 0]]
+        assert mask.tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
+
+    @given(st.lists(st.lists(st.integers(1, 30_000), max_size=20), min_size=1, max_size=20))
+    def test_the_mask_tells_the_tokens(self, tokens: list[list[int]]) -> None:
+        ids, mask = padded(tokens)
+        assert [row[real == 1].tolist() for row, real in zip(ids, mask, strict=True)] == tokens
+        assert ids[mask == 0].sum() == 0
