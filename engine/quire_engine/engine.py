@@ -198,7 +198,12 @@ class Engine:
         self._keeper = keeper
         try:
             with self._shown(progress) as meter:
-                keeper.run(stop, on_sync, meter, on_trouble, self._board.clear)
+
+                def synced(report: SyncReport) -> None:
+                    self._board.clear()
+                    on_sync(report)
+
+                keeper.run(stop, synced, meter, on_trouble)
         finally:
             self._keeper = None
 

@@ -128,7 +128,6 @@ class TestTerms:
     def test_text_on_one_side_of_a_line_break_does_not_change_the_other(self, left: str, right: str) -> None:
         assert terms(f"{left}\n{right}") == terms(left) + terms(right)
 
-
     @given(st.text(alphabet="aZ'_ s9.d-\n", max_size=20), st.booleans())
     def test_plain_text_has_the_terms_that_it_has_beside_other_text(self, text: str, keep: bool) -> None:
         assert terms(text, keep_stop_words=keep) == terms(f"{text} é", keep_stop_words=keep)[:-1]

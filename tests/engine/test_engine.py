@@ -401,7 +401,7 @@ class TestWatching:
             folder.mkdir()
 
         with Engine.open(folder) as engine:
-            with pytest.raises(VaultError, match="moved or replaced"):
+            with pytest.raises(VaultError, match="moved, replaced or unmounted"):
                 engine.watch(threading.Event(), move)
             assert engine.status().notes == 1
 

@@ -108,10 +108,11 @@ def status_lines(report: Json | None, palette: Palette) -> Iterator[str]:
     yield row("log", inert(report["log"]))
     for vault in report["vaults"]:
         yield row("vault", inert(vault["vault"]))
-        notes, passages = counted(vault["notes"], "note"), counted(vault["chunks"], "passage")
-        yield row("", f"{notes}, {passages}, {counted(vault['vectors'], 'vector')}")
+        if "notes" in vault:  # missing when its index cannot be read
+            notes, passages = counted(vault["notes"], "note"), counted(vault["chunks"], "passage")
+            yield row("", f"{notes}, {passages}, {counted(vault['vectors'], 'vector')}")
         for name in ("indexing", "embedding"):
-            if vault[name]:
+            if vault.get(name):
                 yield row("", palette.doubtful(f"{name} {step_details(vault[name])}"))
         if vault["problem"]:
             yield row("", palette.bad(inert(vault["problem"])))

@@ -60,7 +60,11 @@ class OpenVault:
         """Whether there is work that should be finished before the process leaves."""
         if self.trouble is not None or not self._thread.is_alive():
             return False
-        status = self.engine.status()
+        try:
+            status = self.engine.status()
+        except QuireError as error:
+            log.warning("%s: %s", self.folder, error)
+            return False
         return status.pending > 0 or status.indexing is not None
 
     def freshen(self, patience: float, cancelled: threading.Event) -> Generator[SyncProgress, None, bool]:
@@ -100,7 +104,10 @@ class OpenVault:
 
     def report(self) -> Json:
         """What ``quire engine status`` says about the vault."""
-        status = self.engine.status()
+        try:
+            status = self.engine.status()
+        except QuireError as error:
+            return {"vault": str(self.folder), "problem": str(error)}
         return {
             "vault": status.vault,
             "notes": status.notes,

@@ -29,7 +29,9 @@ _MOVED = 4096
 """The most vectors that one step moves: a third of a second."""
 _CELLS = 64
 """The most parts into which one step splits."""
-_CALIBRATED_SHARDS = 64
+_CALIBRATED_PLACES = 8
+_CALIBRATED_SHARDS = 8
+"""The routing is fitted to this many shards around each of so many places."""
 _CALIBRATED_QUERIES = 96
 _CALIBRATED_DEPTH = 100
 
@@ -108,8 +110,11 @@ def _calibrate(table: VectorTable, db: apsw.Connection, present: ShardMap, whole
     known = 0 if present.calibration is None else present.calibration.shards
     if present.total <= whole or known / 2 < len(present.ids) < 2 * known:
         return False
-    rows = np.unique(np.linspace(0, len(present.ids) - 1, _CALIBRATED_SHARDS).astype(np.intp))
-    chosen = present.ids[rows].tolist()
+    # Neighbourhoods, because what decides is how well shards that are near to a query are told apart.
+    centres = np.linspace(0, len(present.ids) - 1, _CALIBRATED_PLACES).astype(np.intp)
+    closeness = present.means[centres] @ present.means.T
+    near = np.argsort(-closeness, axis=1, kind="stable")[:, :_CALIBRATED_SHARDS]
+    chosen = present.ids[np.unique(near)].tolist()
     chunk_ids = [shards.members(db, shard, _MOVED) for shard in chosen]
     vectors = table.vectors_of([chunk for ids in chunk_ids for chunk in ids])
     shard_of = np.repeat(np.arange(len(chosen)), [len(ids) for ids in chunk_ids])

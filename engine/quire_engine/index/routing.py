@@ -26,7 +26,8 @@ MISSED = 0.02
 """The share of the neighbours asked for that may be expected to be missed."""
 _GOAL = 0.99
 """Recall that sampled queries must reach, at the depth of the calibration."""
-_FACTORS = tuple(round(0.6 + 0.05 * step, 2) for step in range(40))
+_FACTORS = tuple(round(0.9 + 0.05 * step, 2) for step in range(33))
+"""The least is what a million vectors need; a sample of few shards would do with less."""
 _LOGISTIC = 1.702
 """Makes the logistic distribution fit the normal one but for its tails, which are heavier, as shards' are."""
 _FIRST = 2000

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -107,13 +108,17 @@ class Snapshot:
         self._saturation = [
             bm25.K1 * ((1 - bm25.B) + bm25.B * part.file.rounded_lengths / average) for part in segments
         ]
+        self._ends = np.cumsum([0, *(len(part.file.ids) for part in segments)]).tolist()
+        ids = [np.zeros(0, np.uint64), *(part.file.ids for part in segments)]
+        self._ids: NDArray[np.uint64] = np.concatenate(ids)
         self._cache = cache
 
     def search(
         self, terms: Sequence[str], limit: int, among: Sequence[int] | None
     ) -> list[tuple[int, float]]:
         """(chunk id, BM25 score), best first, of documents that hold any of ``terms``."""
-        scores = [np.zeros(len(part.file.ids)) for part in self.segments]
+        all_scores = np.zeros(len(self._ids))
+        scores = [all_scores[start:end] for start, end in pairwise(self._ends)]
         for term in terms:
             found = self._postings(term)
             weight = bm25.inverse_document_frequency(self.count, self._having(found)) * (bm25.K1 + 1)
@@ -129,10 +134,7 @@ class Snapshot:
                 mask = np.zeros(len(score), np.bool_)
                 mask[segment.file.find(wanted)] = True
                 score *= mask
-        if not scores:
-            return []
-        ids = np.concatenate([part.file.ids for part in self.segments])
-        return bm25.best(ids, np.concatenate(scores), limit)
+        return bm25.best(self._ids, all_scores, limit)
 
     def frequency(self, term: str) -> int:
         """How many live documents hold ``term``."""

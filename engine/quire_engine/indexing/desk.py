@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from quire_engine.index.store import IndexWriter
 from quire_engine.interfaces import Embedder, KeywordIndex
 
 _LEASE = "embedding.lock"
+_LOOK_SECONDS = 0.25
 
 
 class WriteDesk:
@@ -51,17 +53,28 @@ class WriteDesk:
         return self._keywords
 
     @contextmanager
-    def writing(self, wait: float) -> Iterator[None]:
+    def writing(self, wait: float, interrupted: Callable[[], bool] = lambda: False) -> Iterator[None]:
         """Hold the write lock; within a thread it may be entered again.
 
-        Raises `IndexLockedError` when another process, or thread, writes for longer than ``wait`` seconds.
+        Raises `IndexLockedError` when another process, or thread, writes for longer than ``wait`` seconds or
+        until ``interrupted``.
         """
+        deadline = time.monotonic() + max(0.0, wait)
         with ExitStack() as stack:
-            if not self._using.acquire(timeout=max(0.0, wait)):
-                raise IndexLockedError("this process is updating the vault's index already; wait for that")
+            while not self._using.acquire(timeout=_slice(deadline)):
+                if interrupted() or time.monotonic() >= deadline:
+                    raise IndexLockedError(
+                        "this process is updating the vault's index already; wait for that"
+                    )
             stack.callback(self._using.release)
             if self._depth == 0:
-                stack.enter_context(write_lock(self._folder, wait))
+                while True:
+                    try:
+                        stack.enter_context(write_lock(self._folder, _slice(deadline)))
+                        break
+                    except IndexLockedError:
+                        if interrupted() or time.monotonic() >= deadline:
+                            raise
                 self._settle_in()
                 stack.callback(self._leave)
             self._depth += 1
@@ -111,3 +124,8 @@ class WriteDesk:
     def _leave(self) -> None:
         if self._connection is not None:
             self._version = self._connection.pragma("data_version")
+
+
+def _slice(deadline: float) -> float:
+    """Seconds to wait before looking whether waiting is still wanted."""
+    return min(max(0.0, deadline - time.monotonic()), _LOOK_SECONDS)

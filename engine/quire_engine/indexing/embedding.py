@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,8 @@ from quire_engine.progress import Meter
 if TYPE_CHECKING:
     from quire_engine.interfaces import FloatArray
 
-_LEAST_SLAB, _MOST_SLAB = 32, 8192
-_SLAB_SECONDS = 0.5
+_FIRST_SLAB, _LEAST_SLAB, _MOST_SLAB = 16, 8, 8192
+_SLAB_SECONDS = 0.4
 """About how long a slab takes to embed: what an interruption loses, and what a new edit waits for."""
 _WAIT = 60.0
 _LOOK_SECONDS = 0.2
@@ -41,7 +42,8 @@ class Embedding:
         self._desk = desk
         self._embedder = embedder
         self._early = early
-        self._size = _LEAST_SLAB
+        self._size = _FIRST_SLAB
+        self._interrupted: Callable[[], bool] = lambda: False
 
     def run(self, meter: Meter, interrupted: Callable[[], bool], *, follow: bool) -> int:
         """Embed until nothing waits, or until ``interrupted``; returns how many texts went through the model.
@@ -49,6 +51,7 @@ class Embedding:
         When another process is at it already this only waits for it (``follow``), or returns at once.
         """
         embedded = 0
+        self._interrupted = interrupted
         while not interrupted() and self.waiting():
             with self._desk.embedding() as ours:
                 if ours:
@@ -63,8 +66,11 @@ class Embedding:
 
     def waiting(self) -> int:
         """How many chunks wait for their vector."""
-        with self._desk.writing(_WAIT):
+        with self._writing():
             return self._desk.store.queued()
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return self._desk.writing(_WAIT, self._interrupted)
 
     def _look_on(self, meter: Meter, interrupted: Callable[[], bool]) -> None:
         begun = left = self.waiting()
@@ -81,7 +87,7 @@ class Embedding:
         embedded = done = 0
         loading = True
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="quire-embed") as model:
-            with self._desk.writing(_WAIT):
+            with self._writing():
                 self._store_early()
                 waiting = self._desk.store.queued()
                 slab = self._next(())
@@ -91,7 +97,7 @@ class Embedding:
             while slab:
                 following = None
                 if not interrupted() and not loading:
-                    with self._desk.writing(_WAIT):
+                    with self._writing():
                         following = self._next(slab.chunks)
                 vectors, seconds = running.result()
                 if loading:  # its time says nothing about the rate
@@ -100,7 +106,7 @@ class Embedding:
                 else:
                     self._resize(seconds, len(slab.texts))
                 running = self._start(model, following)
-                with self._desk.writing(_WAIT):
+                with self._writing():
                     with self._desk.store.transaction():
                         self._desk.store.store_vectors(list(slab.texts), vectors, slab.chunks)
                     self._store_early()
@@ -114,7 +120,7 @@ class Embedding:
                 meter.total(waiting)
                 meter.advance(waiting - left)
                 slab = following
-        with self._desk.writing(_WAIT):
+        with self._writing():
             with self._desk.store.transaction():
                 self._desk.store.next_generation()
             if hasattr(self._desk.store, "rebalance_shards"):  # TEMP

@@ -36,7 +36,7 @@ _FIRST_GROUP, _LARGEST_GROUP = 400, 4_000
 """Chunks that are written and made searchable together: few at first, then twice as many each time."""
 _RACE = 2.0
 """A file written this many seconds before it was read may have changed again under the same time stamp."""
-_RECIPE = 1
+_RECIPE = 2
 """Raised when the same note would be parsed or cut into other passages than before."""
 
 
@@ -90,14 +90,22 @@ class Indexer:
         self._has_links = True
         """Whether symbolic links stand in the vault, as far as is known."""
 
-    def sync(self, meter: Meter, *, paths: Sequence[str] | None = None, wait: float = 0.0) -> SyncReport:
+    def sync(
+        self,
+        meter: Meter,
+        *,
+        paths: Sequence[str] | None = None,
+        wait: float = 0.0,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> SyncReport:
         """Bring structure and keywords up to date: all of the vault, or what differs at ``paths``.
 
         The report knows nothing of vectors. Raises `VaultError` when the vault is gone or suddenly empty
-        (nothing is deleted then), `IndexLockedError` when another writes for longer than ``wait`` seconds.
+        (nothing is deleted then), `IndexLockedError` when another writes for longer than ``wait`` seconds, or
+        until ``interrupted``.
         """
         begun, begun_at = time.monotonic(), time.time()
-        with self._desk.writing(wait):
+        with self._desk.writing(wait, interrupted):
             store = self._desk.store
             self._report = SyncReport()
             owed = bool(store.meta("unfinished"))
@@ -257,7 +265,7 @@ class Indexer:
             yield self._reader.read_all([_task(file, plan) for file in first])
             try:
                 batches = ([_task(file, plan) for file in files] for files in _batches(rest))
-                for readings in workers.read(batches):
+                for readings in workers.read(batches, self._reader.read_all):
                     done.update(map(_path, readings))
                     yield readings
                 return

@@ -16,8 +16,8 @@ from quire_engine.records import SyncReport
 from quire_engine.vault.watcher import Changes, ChangeWatcher
 
 _TICK = 0.5
-_RETRY = 5.0
-_WAIT = 60.0
+_RETRY = 2.0
+_WAIT = 2.0
 """Seconds that a watching process waits for another writer before it says so."""
 _FEW = 64
 """Chunks whose vectors are worth waiting for."""
@@ -41,7 +41,7 @@ class Keeper:
         self._named = False
         """Whether names have been looked for in everything."""
         self._running = True
-        self._troubled = False
+        self._trouble: str | None = None
 
     def run(
         self,
@@ -49,12 +49,8 @@ class Keeper:
         on_sync: Callable[[SyncReport], None],
         meter: Meter,
         on_trouble: Callable[[QuireError], None] | None,
-        idle: Callable[[], None],
     ) -> None:
-        """Sync, and again whenever files change, until ``stop`` is set; see `Engine.watch`.
-
-        ``idle`` is called whenever there is nothing left to do for the moment.
-        """
+        """Sync, and again whenever files change, until ``stop`` is set; see `Engine.watch`."""
         place = self._vault.stat().st_ino
         try:
             with self._watcher:
@@ -63,22 +59,19 @@ class Keeper:
                     try:
                         if changes is not None:
                             self._catch_up(changes, stop, on_sync, meter)
-                        elif embedded := self._go_on(stop, meter):
-                            on_sync(SyncReport(embedded=embedded, pending=self._backlog))
-                        self._troubled = False
+                        else:
+                            self._go_on(SyncReport(), stop, on_sync, meter)
+                        self._trouble = None
                     except QuireError as error:
                         if on_trouble is None:
                             raise
-                        if not self._troubled:
+                        if str(error) != self._trouble and not stop.is_set():
                             on_trouble(error)
-                        self._troubled = True
-                    idle()
-                    changes = self._watcher.wait(_RETRY if self._troubled else _TICK)
+                        self._trouble = str(error)
+                    changes = self._watcher.wait(_RETRY if self._trouble else _TICK)
                     if not self._vault.exists() or self._vault.stat().st_ino != place:
-                        raise VaultError(
-                            f"the vault {self._vault} was moved or replaced; start watching again"
-                        )
-                    if self._troubled:  # nobody knows what was missed
+                        raise VaultError(f"the vault {self._vault} was moved, replaced or unmounted")
+                    if self._trouble:  # nobody knows what was missed
                         changes = Changes(None, self._watcher.sequence)
         finally:
             with self._progressed:
@@ -103,7 +96,7 @@ class Keeper:
     def _wait(self, reached: Callable[[], bool], deadline: float) -> bool:
         while not reached():
             left = deadline - time.monotonic()
-            if left <= 0 or not self._running or self._troubled:
+            if left <= 0 or not self._running or self._trouble:
                 return False
             self._progressed.wait(min(left, _TICK))
         return True
@@ -116,18 +109,19 @@ class Keeper:
         meter: Meter,
     ) -> None:
         """Structure and keywords; then vectors and names, until files change again."""
-        wait = _TICK if self._troubled else _WAIT
-        report = self._indexer.sync(meter, paths=changes.paths, wait=wait)
+        report = self._indexer.sync(meter, paths=changes.paths, wait=_WAIT, interrupted=stop.is_set)
         with self._progressed:
             self._indexed = changes.sequence
             self._backlog = report.pending
             self._named = self._named and not (report.chunks or report.removed)
+            self._trouble = None
             self._progressed.notify_all()
-        embedded = self._go_on(stop, meter)
-        on_sync(replace(report, embedded=embedded, pending=self._backlog))
+        self._go_on(report, stop, on_sync, meter)
 
-    def _go_on(self, stop: threading.Event, meter: Meter) -> int:
-        """Embed what waits, then look for names, until files change; returns how much was embedded."""
+    def _go_on(
+        self, report: SyncReport, stop: threading.Event, on_sync: Callable[[SyncReport], None], meter: Meter
+    ) -> None:
+        """Embed what waits, then look for names, until files change; ``report`` says what came before."""
         sequence, embedded = self._indexed, 0
 
         def interrupted() -> bool:
@@ -135,11 +129,14 @@ class Keeper:
 
         if self._backlog:
             embedded = self._embedding.run(meter, interrupted, follow=False)
-            self._backlog = self._embedding.waiting()
-        if not self._backlog:
-            with self._progressed:
-                self._embedded = sequence
-                self._progressed.notify_all()
-            if not self._named:
-                self._named = self._indexer.find_names(interrupted)
-        return embedded
+            if not interrupted():
+                self._backlog = self._embedding.waiting()
+        if embedded or report != SyncReport():
+            on_sync(replace(report, embedded=embedded, pending=self._backlog))
+        if self._backlog:
+            return
+        with self._progressed:
+            self._embedded = sequence
+            self._progressed.notify_all()
+        if not self._named:
+            self._named = self._indexer.find_names(interrupted)

@@ -8,7 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -60,10 +60,15 @@ class ReadPool:
         for worker in self._workers:
             worker.close()
 
-    def read(self, batches: Iterator[Sequence[ReadTask]]) -> Iterator[list[Reading]]:
+    def read(
+        self,
+        batches: Iterator[Sequence[ReadTask]],
+        here: Callable[[Sequence[ReadTask]], list[Reading]] | None = None,
+    ) -> Iterator[list[Reading]]:
         """The readings of each batch, in about the order of ``batches``; to be used once.
 
-        Raises what a reader raises: `ConfigError`, `ModelError`; and `NoWorkersError`.
+        While the processes start, batches are read ``here``, if that is given. Raises what a reader raises
+        (`ConfigError`, `ModelError`), and `NoWorkersError`.
         """
         lock = threading.Lock()
 
@@ -85,8 +90,17 @@ class ReadPool:
             self._threads.append(thread)
             thread.start()
         working = len(self._threads)
+        started = here is None
         while working:
-            result = self._results.get()
+            try:
+                result = self._results.get(block=started)
+            except queue.Empty:
+                if here is not None and (tasks := following()) is not None:
+                    yield here(tasks)
+                else:
+                    started = True
+                continue
+            started = True
             if result is None:
                 working -= 1
             elif isinstance(result, BaseException):

@@ -96,7 +96,7 @@ class Relations:
 
         Stops, and returns False, when ``interrupted`` says so; what is left is found by the next call.
         """
-        with self._desk.writing(_WAIT):
+        with self._desk.writing(_WAIT, interrupted):
             store = self._desk.store
             names, matched = store.vault_names(), store.matched_names()
             fresh = store.entity_queue()
@@ -117,7 +117,7 @@ class Relations:
         words = [name.text.casefold() for name in added] if len(added) <= _FEW_NAMES else None
         if not (self._match(old, words, interrupted) and self._match(fresh, None, interrupted)):
             return False
-        with self._desk.writing(_WAIT), self._desk.store.transaction():
+        with self._desk.writing(_WAIT, interrupted), self._desk.store.transaction():
             self._desk.store.set_matched_names(added, lost)
         return True
 
@@ -129,7 +129,7 @@ class Relations:
         for start in range(0, len(chunks), _PAGE):
             if interrupted():
                 return False
-            with self._desk.writing(_WAIT), self._desk.store.transaction():
+            with self._desk.writing(_WAIT, interrupted), self._desk.store.transaction():
                 texts = self._desk.store.texts(chunks[start : start + _PAGE])
                 if words is not None:
                     texts = [(c, text) for c, text in texts if any(w in text.casefold() for w in words)]

@@ -52,6 +52,21 @@ def test_workers_read_what_this_process_reads(vault: Path) -> None:
     assert {type(reading) for reading in there} == {ReadNote, UnreadNote}
 
 
+def test_nothing_is_read_twice_while_the_workers_start(vault: Path) -> None:
+    items = tasks(vault)
+    reader = make_reader(vault, Settings(), BUDGET)
+    here: list[Reading] = []
+
+    def read(tasks: Sequence[ReadTask]) -> list[Reading]:
+        here.extend(found := reader.read_all(tasks))
+        return found
+
+    with ReadPool(vault, Settings(), BUDGET, workers=2) as workers:
+        readings = [reading for batch in workers.read(batches(items, size=1), read) for reading in batch]
+    assert sorted(map(path, readings)) == [item.path for item in items]
+    assert here
+
+
 def test_a_note_that_is_the_same_is_not_read_further(vault: Path) -> None:
     first = make_reader(vault, Settings(), BUDGET).read(ReadTask("n00.md", None))
     assert isinstance(first, ReadNote)

@@ -3,7 +3,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +18,9 @@ from quire_engine.inference.catalogue import checked_embedding_model, embedding_
 from quire_engine.inference.embedder import SentenceEmbedder
 from quire_engine.inference.openvino_runtime import OpenVINORuntime
 from quire_engine.settings import EmbeddingSettings
+
+if TYPE_CHECKING:
+    from quire_engine.inference.batches import Batch
 
 MODEL = "all-MiniLM-L6-v2"
 
@@ -151,3 +158,25 @@ class TestThreads:
             assert next(stopped) == pytest.approx(expected[0], abs=1e-6)
             del stopped
         assert list(runtime.embed(batches))[3] == pytest.approx(expected[3], abs=1e-6)
+
+    def test_a_question_does_not_wait_for_a_slab(self, converted: Path) -> None:
+        runtime = load()
+        most, answered, begun = 5000, threading.Event(), threading.Event()
+
+        def slab() -> Iterator[Batch]:
+            for number in range(most):
+                if answered.is_set():
+                    return
+                if number > runtime.parallel:
+                    begun.set()
+                yield padded([[101, *[2000 + number] * 60, 102]] * 8)
+
+        with ThreadPoolExecutor(1) as passages:
+            embedded = passages.submit(lambda: sum(1 for _ in runtime.embed(slab())))
+            try:
+                assert begun.wait(60)
+                (vectors,) = runtime.embed([BATCH])
+            finally:
+                answered.set()
+        assert vectors.shape == (1, 384)
+        assert 0 < embedded.result() < most

@@ -133,6 +133,7 @@ class TestSettling:
     def nothing_settles(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """While a file is open for writing."""
         monkeypatch.setattr("quire_engine.vault.watcher._UNSETTLED", 60.0)
+        monkeypatch.setattr("quire_engine.vault.watcher._LONGEST_BURST", 60.0)
 
     def test_a_file_is_told_when_it_is_closed(self, vault: Path, watcher: ChangeWatcher) -> None:
         with (vault / "a.md").open("w") as file:
@@ -152,10 +153,7 @@ class TestSettling:
             file.flush()
             assert watcher.wait(LONG)
 
-    def test_who_is_in_a_hurry_ends_it(
-        self, vault: Path, watcher: ChangeWatcher, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("quire_engine.vault.watcher._LONGEST_BURST", 60.0)
+    def test_who_is_in_a_hurry_ends_it(self, vault: Path, watcher: ChangeWatcher) -> None:
         with (vault / "a.md").open("w") as file:
             file.write("half")
             file.flush()
