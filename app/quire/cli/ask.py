@@ -86,6 +86,7 @@ def command(
             answer = _written(session, events) if as_lines else _shown(session, events)
         if not as_lines:
             _show_proof(session, answer, explain)
+            questions.warn_if_behind(answer)
         return outcome(answer)
 
 
@@ -143,8 +144,6 @@ def _show_proof(session: Session, answer: Json, explain: bool) -> None:
         output.line("The nearest passages:")
         for hit in answer["hits"][:_NEAREST]:
             output.line(f"  {inert(hit['path'])}:{hit['start_line']}-{hit['end_line']}")
-    if answer["incomplete"]:
-        diagnostics.warning("the index is incomplete; run 'quire index' to finish it")
 
 
 def _show_sources(session: Session, answer: Json) -> None:

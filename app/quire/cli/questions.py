@@ -58,6 +58,13 @@ class Questions:
         *_, event = self.events(text)
         return finished(event)
 
+    def warn_if_behind(self, document: Json) -> None:
+        """Say when an answer comes from an index that is incomplete, and what becomes of that."""
+        if document["incomplete"]:
+            at_work = "; the background engine is at work on it, see 'quire status'"
+            remedy = "; run 'quire index' to finish it" if self._client is None else at_work
+            self._session.diagnostics.warning("the index is incomplete" + remedy)
+
     def _from_engine(self, client: EngineClient, inquiry: Json) -> Generator[Json, None, None]:
         events = client.stream(f"/v1/{self._kind}", inquiry)
         try:

@@ -68,6 +68,7 @@ def command(
                 session.output.json(record)
         else:
             show(session, result, explain)
+            questions.warn_if_behind(result)
         return outcome(result)
 
 
@@ -81,8 +82,6 @@ def show(session: Session, result: Json, explain: bool) -> None:
             output.line(line)
     if not result["hits"]:
         session.diagnostics.note("nothing found")
-    if result["incomplete"]:
-        session.diagnostics.warning("the index is incomplete; run 'quire index' to finish it")
 
 
 def outcome(result: Json) -> ExitCode:

@@ -47,8 +47,6 @@ class OpenVault:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"watch {folder.name}", daemon=True)
         self._thread.start()
-        # The models load while the index is brought up to date.
-        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
 
     @property
     def usable(self) -> bool:
@@ -145,12 +143,6 @@ class OpenVault:
     def _troubled(self, error: QuireError) -> None:
         self.trouble = error
         log.warning("%s: %s", self.folder, error)
-
-    def _warm_up(self) -> None:
-        try:
-            self.engine.search("the first question", limit=1)
-        except Exception as error:  # whoever asks will see it as well
-            log.warning("%s: warming up failed: %s", self.folder, error)
 
 
 class OpenVaults:

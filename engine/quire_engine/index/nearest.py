@@ -24,10 +24,11 @@ _MOST = 4096
 """The most neighbours that vec0 returns."""
 _DEPTH = 100
 """Neighbours that decide how far a query goes, even when fewer are asked for: a few alone say little."""
-_FEW = 4096
+_FEW = 20_000
 """The most vectors that are compared one by one when a filter leaves no more."""
-_FEW_SHARE = 0.05
-"""Reading one row by its id costs about as much as scanning twenty."""
+_FEW_SHARE = 0.03
+"""Reading one row by its id costs as much as scanning past thirty."""
+_MOST_SHARE = 0.8
 _SAMPLE = 1000
 """Chunks of a filter that tell how the others are spread over the shards."""
 
@@ -94,7 +95,7 @@ def _routed(
     further = routing.further_shards(
         similarities, shards.spreads, counts, calibration, threshold, first, depth
     )
-    if shards.counts[further].sum() > shards.total / 2:
+    if shards.counts[further].sum() > _MOST_SHARE * shards.total:
         return _scan(db, query, limit, among)  # one pass over everything costs less than most of it in parts
     found += _scan(db, query, depth, among, shards.ids[further], threshold)
     found.sort(key=lambda row: -row[1])
@@ -132,8 +133,10 @@ def _counts_among(db: apsw.Connection, shards: ShardMap, among: Sequence[int]) -
     sample = ((chunk,) for chunk in among[::step])
     lies = db.executemany(f"SELECT shard FROM {TABLE} WHERE chunk_id = ?", sample)
     rows = np.searchsorted(shards.ids, [shard for (shard,) in lies])
-    # The sample misses shards: a tenth is taken to be spread evenly.
-    known = np.bincount(rows, minlength=len(shards.ids)) / max(1, len(rows))
-    share = 0.9 * known + 0.1 * shards.counts / shards.total
+    seen = np.bincount(rows, minlength=len(shards.ids))
+    drawn = max(1, len(rows))
+    # What the sample missed weighs about as much as what it met just once (Good and Turing).
+    unseen = float((seen == 1).sum()) / drawn
+    share = (1 - unseen) * seen / drawn + unseen * shards.counts / shards.total
     estimate: NDArray[np.float64] = np.minimum(share * len(among), shards.counts)
     return estimate

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MISSED = 0.02
 """The share of the neighbours asked for that may be expected to be missed."""
-_GOAL = 0.99
+_GOAL = 0.985
 """Recall that sampled queries must reach, at the depth of the calibration."""
 _FACTORS = tuple(round(0.9 + 0.05 * step, 2) for step in range(33))
 """The least is what a million vectors need; a sample of few shards would do with less."""

@@ -36,6 +36,14 @@ _json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 """json.dumps makes such an encoder at every call."""
 
 
+_headings = lru_cache(maxsize=256)(_json)
+"""The passages of a section share their headings."""
+
+
+def _pairs(pairs: Sequence[tuple[int, int]]) -> str:
+    return "[" + ",".join([f"[{start},{end}]" for start, end in pairs]) + "]"
+
+
 class _Names(NamedTuple):
     """What the keyword index holds of a note besides its passages."""
 
@@ -215,8 +223,8 @@ class IndexWriter:
                     chunk.span.start_line,
                     chunk.span.end_line,
                     chunk.text,
-                    _json(chunk.headings),
-                    _json(chunk.sentences),
+                    _headings(chunk.headings),
+                    _pairs(chunk.sentences),
                     chunk.tokens,
                     chunk.embed_hash,
                 )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _FIRST_SLAB, _LEAST_SLAB, _MOST_SLAB = 16, 8, 8192
 _SLAB_SECONDS = 0.4
 """About how long a slab takes to embed: what an interruption loses, and what a new edit waits for."""
+_REBALANCE = 4
+"""Splits and merges of shards, at most, after each slab: an index that grows stays quick to search."""
 _WAIT = 60.0
 _LOOK_SECONDS = 0.2
 """How often to look how far another process has come."""
@@ -110,6 +112,7 @@ class Embedding:
                     with self._desk.store.transaction():
                         self._desk.store.store_vectors(list(slab.texts), vectors, slab.chunks)
                     self._store_early()
+                    self._desk.store.rebalance_shards(_REBALANCE)
                     left = self._desk.store.queued()
                     if following is None and not interrupted():
                         following = self._next(slab.chunks)
@@ -123,8 +126,7 @@ class Embedding:
         with self._writing():
             with self._desk.store.transaction():
                 self._desk.store.next_generation()
-            if hasattr(self._desk.store, "rebalance_shards"):  # TEMP
-                self._desk.store.rebalance_shards()
+            self._desk.store.rebalance_shards()
         return embedded
 
     def _next(self, in_hand: Sequence[int]) -> _Slab | None:

@@ -32,7 +32,8 @@ class LinkIndex:
         self._by_file: dict[str, list[str]] = {}
         self._by_alias: dict[str, list[str]] = {}
         self._by_title: dict[str, list[str]] = {}
-        self._nearest: dict[str, str | None] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
+        """What targets were found to mean, as written in notes of a folder."""
         for path, title, aliases in notes:
             self.add(path, title, aliases)
 
@@ -45,7 +46,7 @@ class LinkIndex:
             paths = names.setdefault(key, [])
             if path not in paths[-1:]:
                 paths.append(path)
-        self._nearest.clear()
+        self._found.clear()
 
     def names(self, path: str) -> tuple[str, tuple[str, ...]] | None:
         """Title and aliases of a known note."""
@@ -66,7 +67,7 @@ class LinkIndex:
             else:
                 names.pop(key, None)
         del self._names[path]
-        self._nearest.clear()
+        self._found.clear()
 
     def resolve(self, target: str, source: str) -> str | None:
         """The path of the note that ``target``, written in the note ``source``, means; ``None`` for none.
@@ -78,13 +79,15 @@ class LinkIndex:
         target = target.strip()
         if not target:
             return source
-        found = self._resolve(target, source)
-        if found is None and "%" in target and (decoded := unquote(target)) != target:
-            found = self._resolve(decoded, source)
-        return found
+        folder = source.rpartition("/")[0]
+        if (target, folder) not in self._found:
+            found = self._resolve(target, folder)
+            if found is None and "%" in target and (decoded := unquote(target)) != target:
+                found = self._resolve(decoded, folder)
+            self._found[target, folder] = found
+        return self._found[target, folder]
 
-    def _resolve(self, target: str, source: str) -> str | None:
-        folder = posixpath.dirname(source)
+    def _resolve(self, target: str, folder: str) -> str | None:
         if target.startswith(("./", "../")) or target in (".", ".."):
             path = posixpath.normpath(posixpath.join(folder, target))
             return None if path.startswith("..") else self._at(path)
@@ -104,11 +107,6 @@ class LinkIndex:
         return None
 
     def _suffix(self, target: str) -> str | None:
-        if target not in self._nearest:
-            self._nearest[target] = self._nearest_to_root(target)
-        return self._nearest[target]
-
-    def _nearest_to_root(self, target: str) -> str | None:
         for key in (_key(target), _fold(target)):
             ending = f"/{key}"
             paths = self._by_file.get(key.rpartition("/")[2], [])
@@ -202,7 +200,9 @@ def section_span(note: Note, block: Block) -> Span:
 
 
 def _fold(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", name).lower().split())
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
+    return " ".join(name.lower().split())
 
 
 def _words(name: str) -> str:

@@ -1,0 +1,133 @@
+"""Vaults that are kept open, on real indexes."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quire.server import vaults as module
+from quire.server.vaults import OpenVault, OpenVaults
+from quire_engine import Settings
+from quire_engine.errors import StoreError, VaultError
+from quire_engine.settings import AnswerSettings, EngineSettings
+
+from .conftest import eventually
+
+SETTINGS = Settings(answer=AnswerSettings(model="extractive"))
+
+
+@pytest.fixture
+def vaults(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[OpenVaults]:
+    monkeypatch.setenv("QUIRE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(module, "_LEAVING", 60.0)  # nothing may run on when the test is over
+    opened = OpenVaults()
+    yield opened
+    opened.close()
+    eventually(lambda: not [t for t in threading.enumerate() if t.name == "closing"], "closing")
+
+
+def settled(vault: OpenVault) -> bool:
+    """Whether the vault's index is up to date within half a minute."""
+    waiting = vault.freshen(30.0, threading.Event())
+    while True:
+        try:
+            next(waiting)
+        except StopIteration as end:
+            return bool(end.value)
+
+
+class TestUse:
+    def test_the_same_vault_stays_open_however_it_is_named(
+        self, vaults: OpenVaults, own_vault: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "link").symlink_to(own_vault)
+        with vaults.use(own_vault, SETTINGS) as first:
+            assert settled(first)
+        named = SETTINGS.model_copy(update={"vault": own_vault, "engine": EngineSettings(idle_minutes=3)})
+        with vaults.use(tmp_path / "link", named) as second:
+            assert second is first
+        assert vaults.idle_minutes == 3
+
+    def test_other_settings_have_an_engine_of_their_own(self, vaults: OpenVaults, own_vault: Path) -> None:
+        other = SETTINGS.model_copy(update={"answer": AnswerSettings(model="extractive", sentences=1)})
+        with vaults.use(own_vault, SETTINGS) as first, vaults.use(own_vault, other) as second:
+            assert first is not second
+            assert settled(first)
+            assert settled(second)
+            assert first.engine.search("roses").hits
+
+    def test_a_vault_is_opened_once_for_many(self, vaults: OpenVaults, own_vault: Path) -> None:
+        seen = []
+
+        def ask() -> None:
+            with vaults.use(own_vault, SETTINGS) as vault:
+                seen.append(vault)
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(set(map(id, seen))) == 1
+
+    def test_a_vault_that_is_gone_is_an_error_and_is_forgotten(
+        self, vaults: OpenVaults, own_vault: Path
+    ) -> None:
+        with vaults.use(own_vault, SETTINGS) as vault:
+            assert settled(vault)
+        shutil.rmtree(own_vault)
+        eventually(lambda: not vault.usable, "the end of the watch")
+        with pytest.raises(VaultError), vaults.use(own_vault, SETTINGS):
+            pass
+
+    def test_after_an_error_of_the_index_it_is_opened_anew(self, vaults: OpenVaults, own_vault: Path) -> None:
+        with pytest.raises(StoreError), vaults.use(own_vault, SETTINGS) as first:
+            raise StoreError("damaged")
+        with vaults.use(own_vault, SETTINGS) as second:
+            assert second is not first
+            assert settled(second)
+
+
+class TestClosing:
+    def test_what_nobody_asks_about_is_closed_when_its_work_is_done(
+        self, vaults: OpenVaults, own_vault: Path
+    ) -> None:
+        with vaults.use(own_vault, SETTINGS) as vault:
+            assert settled(vault)
+        eventually(lambda: not vault.working, "the end of the work")
+        vaults.close_unused()
+        assert vaults.all() == [vault]
+        vaults.idle_minutes = 0.0
+        time.sleep(0.01)
+        vaults.close_unused()
+        assert vaults.all() == []
+
+    def test_not_while_somebody_uses_it(self, vaults: OpenVaults, own_vault: Path) -> None:
+        vaults.idle_minutes = 0.0
+        with vaults.use(own_vault, SETTINGS) as vault:
+            vaults.idle_minutes = 0.0
+            assert settled(vault)
+            vaults.close_unused()
+            assert vaults.all() == [vault]
+
+    def test_a_vault_with_passages_to_embed_is_at_work(
+        self, vaults: OpenVaults, own_vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with vaults.use(own_vault, SETTINGS) as vault:
+            assert settled(vault)
+            eventually(lambda: not vault.working, "the end of the work")
+            release = threading.Event()
+            embedder = vault.engine._open_embedder()
+            embed = embedder.embed_passages
+            monkeypatch.setattr(embedder, "embed_passages", lambda texts: (release.wait(60), embed(texts))[1])
+            (own_vault / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
+            eventually(lambda: vault.working, "something to do")
+            release.set()
+            eventually(lambda: not vault.working, "the end of the work")
