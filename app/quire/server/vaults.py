@@ -22,7 +22,8 @@ _MOST_OPEN = 8
 _SLICE = 0.1
 """Seconds between two looks at how far a sync is, while a question waits for it."""
 _FEW = 256
-"""Chunks that are embedded as soon as the model is there; more than these are not waited for."""
+_FEW_SECONDS = 10.0
+"""A first question waits so long for the vectors of so few chunks; for those of more it does not wait."""
 _LEAVING = 1.0
 """Seconds for closing everything when the process ends."""
 _CLOSING = 10.0
@@ -35,7 +36,6 @@ class OpenVault:
     def __init__(self, folder: Path, settings: Settings) -> None:
         """Raises what `Engine.open` raises."""
         self.folder = folder
-        self.settings = settings
         self.engine = Engine.open(folder, settings)
         self.users = 0
         self.last_used = time.monotonic()
@@ -43,6 +43,7 @@ class OpenVault:
         """Why the index is not kept up to date; ``None`` when it is."""
         self._progress: SyncProgress | None = None
         self._settled = False
+        self._first_look = 0.0
         self._inode = _inode(folder)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"watch {folder.name}", daemon=True)
@@ -87,8 +88,11 @@ class OpenVault:
 
     def _is_settled(self) -> bool:
         """Whether the first question may be answered: a few vectors are worth waiting for the model."""
-        if not self._settled:
-            self._settled = not 0 < self.engine.status().pending <= _FEW
+        if self._settled:
+            return True
+        self._first_look = self._first_look or time.monotonic()
+        few = 0 < self.engine.status().pending <= _FEW
+        self._settled = not few or time.monotonic() - self._first_look > _FEW_SECONDS
         return self._settled
 
     def close(self) -> None:

@@ -36,6 +36,8 @@ _FIRST_GROUP, _LARGEST_GROUP = 400, 4_000
 """Chunks that are written and made searchable together: few at first, then twice as many each time."""
 _RACE = 2.0
 """A file written this many seconds before it was read may have changed again under the same time stamp."""
+_NOT_THE_NOTE = (StoreError, ModelError, ConfigError, MemoryError)
+"""What goes wrong whichever note is written."""
 _RECIPE = 2
 """Raised when the same note would be parsed or cut into other passages than before."""
 
@@ -85,8 +87,6 @@ class Indexer:
         self._gone_hashes: set[bytes] = set()
         self._terms: dict[int, Mapping[str, float]] = {}
         """Analysed chunks that were written but are not in the keyword index yet."""
-        self._waiting: list[int] = []
-        """Chunks of the notes written last that lack a vector."""
         self._has_links = True
         """Whether symbolic links stand in the vault, as far as is known."""
 
@@ -226,20 +226,12 @@ class Indexer:
         if not plan.changed:
             return
         topic_of = self._topics(plan)
-        store = self._desk.store
         meter.stage("index", len(plan.changed))
         done = 0
-        for readings in _groups(self._readings(plan)):
-            self._waiting.clear()
-            with store.transaction():
-                for reading in readings:
-                    if problem := self._put(reading, plan, topic_of):
-                        skipped.append(problem)
-                        store.remove_notes([problem.path])
-                        self._relations.removed([problem.path])
-                reused = store.fill_vectors(self._waiting)
-            self._report = replace(self._report, reused=self._report.reused + reused)
-            done += len(readings)
+        for group in _groups(self._readings(plan)):
+            for reading in self._written(group, topic_of):
+                self._account(reading, plan, skipped)
+            done += len(group)
             meter.advance(done)
             if done < len(plan.changed):
                 self.catch_up_keywords(Meter(None))
@@ -274,31 +266,60 @@ class Indexer:
         for files in _batches(rest):
             yield self._reader.read_all([_task(file, plan) for file in files])
 
-    def _put(self, reading: Reading, plan: _Plan, topic_of: Mapping[str, str]) -> SkippedNote | None:
-        """Write one note; the reason when it cannot be indexed, and then nothing of it was written."""
+    def _written(self, readings: Sequence[Reading], topic_of: Mapping[str, str]) -> Sequence[Reading]:
+        """Write notes in one transaction; one that cannot be written is left out, and its reason returned."""
         store = self._desk.store
-        match reading:
-            case UnreadNote(path, reason):
-                return SkippedNote(path, reason)
-            case SameNote(path, stat):
-                store.touch_note(path, stat)
-                self._report = replace(self._report, unchanged=self._report.unchanged + 1)
-                return None
-        note, chunks = reading.note, reading.chunks
         try:
             with store.transaction():
-                waiting = store.put_note(note, chunks, topic_of[note.path])
-        except (StoreError, ModelError, ConfigError, MemoryError):
+                waiting = [chunk for reading in readings for chunk in self._put(reading, topic_of)]
+                reused = store.fill_vectors(waiting)
+        except _NOT_THE_NOTE:
+            raise
+        except Exception:
+            # A savepoint for each note costs more than writing it: only when it is needed.
+            with store.transaction():
+                readings = [self._put_alone(reading, topic_of) for reading in readings]
+                ids = [c.id for r in readings if isinstance(r, ReadNote) for c in r.chunks]
+                reused = store.fill_vectors(ids)
+        self._report = replace(self._report, reused=self._report.reused + reused)
+        return readings
+
+    def _put(self, reading: Reading, topic_of: Mapping[str, str]) -> Sequence[int]:
+        """Write what was read; returns the chunks that wait for a vector."""
+        match reading:
+            case UnreadNote(path):
+                self._desk.store.remove_notes([path])
+            case SameNote(path, stat):
+                self._desk.store.touch_note(path, stat)
+            case ReadNote(note, chunks):
+                return self._desk.store.put_note(note, chunks, topic_of[note.path])
+        return ()
+
+    def _put_alone(self, reading: Reading, topic_of: Mapping[str, str]) -> Reading:
+        try:
+            with self._desk.store.transaction():
+                self._put(reading, topic_of)
+        except _NOT_THE_NOTE:
             raise
         except Exception as error:
             # Whatever one note brings about, the others are indexed.
             reason = f"it cannot be indexed ({type(error).__name__}); please report it with the note"
-            return SkippedNote(note.path, reason)
-        self._relations.put(note)
-        self._terms.update(zip((chunk.id for chunk in chunks), reading.terms, strict=True))
-        self._waiting.extend(waiting)
-        self._count(note.content_hash, note.path not in plan.known, len(chunks))
-        return None
+            reading = UnreadNote(_path(reading), reason)
+            self._put(reading, topic_of)
+        return reading
+
+    def _account(self, reading: Reading, plan: _Plan, skipped: list[SkippedNote]) -> None:
+        """Take note of what was written."""
+        match reading:
+            case UnreadNote(path, reason):
+                skipped.append(SkippedNote(path, reason))
+                self._relations.removed([path])
+            case SameNote():
+                self._report = replace(self._report, unchanged=self._report.unchanged + 1)
+            case ReadNote(note, chunks, terms):
+                self._relations.put(note)
+                self._terms.update(zip((chunk.id for chunk in chunks), terms, strict=True))
+                self._count(note.content_hash, note.path not in plan.known, len(chunks))
 
     def _count(self, content_hash: bytes, new: bool, chunks: int) -> None:
         report = self._report

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import quire_engine
-from quire_engine.indexing.reading import Reading, ReadTask, UnreadNote
+from quire_engine.indexing.reading import Reading, ReadTask, UnreadNote, unpacked
 from quire_engine.settings import Settings
 
 _MOST_WORKERS = 8
@@ -150,8 +150,7 @@ class _Worker:
         self._fruitless = 0
         if isinstance(outcome, Exception):
             raise outcome
-        readings: list[Reading] = outcome
-        return readings
+        return [unpacked(reading) for reading in outcome]
 
     def _send(self, data: bytes) -> None:
         assert self._process.stdin is not None

@@ -48,8 +48,10 @@ def make_reader(vault: Path, settings: Settings, chunk_budget: int) -> NoteReade
 
 
 def _outcome(reader: Callable[[], NoteReader], tasks: Any) -> Any:
+    from quire_engine.indexing.reading import packed
+
     try:
-        return reader().read_all(tasks)
+        return [packed(reading) for reading in reader().read_all(tasks)]
     except Exception as error:  # raised again where the work was asked for
         return error
 

@@ -14,6 +14,7 @@ from quire_engine import Engine
 from quire_engine.errors import IndexLockedError, StoreError, VaultError
 from quire_engine.index.database import connect
 from quire_engine.index.lock import write_lock
+from quire_engine.index.store import IndexWriter
 from quire_engine.indexing import indexer, reading
 from quire_engine.locations import index_dir
 from quire_engine.records import FileStat, Filters, Note, SkippedNote, SyncProgress
@@ -403,6 +404,26 @@ class TestVaultInTrouble:
         assert report.added == 4
         assert [note.path for note in report.skipped] == ["Cursed.md"]
         assert "UnicodeEncodeError" in report.skipped[0].reason
+
+    def test_a_note_that_cannot_be_written_is_named_and_leaves_nothing_behind(
+        self, engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = IndexWriter.put_note
+
+        def put_note(self: IndexWriter, note: Note, *rest: Any) -> Any:
+            waiting = real(self, note, *rest)
+            if note.path == "Craft/Glass.md":
+                raise ValueError("in the middle of it")
+            return waiting
+
+        monkeypatch.setattr(IndexWriter, "put_note", put_note)
+        report = engine.sync()
+        assert (report.added, report.pending) == (3, 0)
+        assert [note.path for note in report.skipped] == ["Craft/Glass.md"]
+        assert "ValueError" in report.skipped[0].reason
+        assert engine.backlinks("Craft/Glass.md") == []
+        assert "Craft/Glass.md" not in {hit.path for hit in engine.search("blowpipe glass").hits}
+        assert rows(vault, "SELECT count(*) FROM chunks WHERE text LIKE '# Glass%'") == [(0,)]
 
     def test_a_canvas_with_half_a_character_is_indexed(self, engine: Engine, vault: Path) -> None:
         node = (
