@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _CONVERSION = 2
 """Raised when the conversion below changes, so that cached conversions are made anew."""
 
+_FIRST_USE = threading.Lock()
+
 
 class OpenVINORuntime:
     """Pooling and normalisation are part of the compiled network.
@@ -79,6 +81,10 @@ class OpenVINORuntime:
         self.parallel = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._streams = ThreadPoolExecutor(self.parallel, thread_name_prefix="quire-openvino")
         self._local = threading.local()
+        # When two threads are the first to hand it arrays, openvino waits for one while holding Python's lock,
+        # which the other needs: everything stands still. So one thread goes first, alone.
+        with _FIRST_USE:
+            self._infer(np.ones((1, 2), np.int64), np.ones((1, 2), np.int64))
 
     def embed(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
         """No more batches are begun than there are streams: a question waits for one of them to end."""
