@@ -25,10 +25,13 @@ BUILD_HEADER = "quire-build"
 READY = b"ready\n"
 """What a new engine says on the stderr that it was given, once it can be connected to."""
 _LAST = frozenset({"search", "answer", "error", "status"})
-_SILENCE = 30.0
+_SILENCE = 20.0
 """Seconds without a byte after which an engine, which has a heartbeat, is taken for stuck."""
+_REPLY = 5.0
+"""Seconds for an answer that takes an engine no work."""
 _START_PATIENCE = 60.0
 _STOP_PATIENCE = 15.0
+"""Seconds for an engine to finish the answers that are under way, and to leave."""
 _TICK = 0.02
 
 
@@ -63,8 +66,8 @@ class EngineClient:
     def stream(self, path: str, body: Json) -> Generator[Json, None, None]:
         """The events of an answer, as they come; closing the iterator cancels.
 
-        An engine is started when none is there, and replaced when it is of another build. One that dies
-        before it has said anything is started again, once. Raises `EngineError` for an error in the answer
+        An engine is started when none is there, and replaced when it is of another build. One that dies or
+        hangs before it has said anything is replaced as well, once. Raises `EngineError` for an error in the answer
         and `Unavailable` when there is no engine to be had.
         """
         replaced = died = False
@@ -83,9 +86,9 @@ class EngineClient:
                     raise Unavailable("another build of Quire keeps taking its place") from None
                 replaced = True
                 self.stop()
-            except TimeoutError:
-                raise Unavailable("it does not respond; try 'quire engine restart'") from None
             except (_Vanished, OSError, ValueError) as error:
+                if isinstance(error, TimeoutError):
+                    self.stop()  # it stands still, and whoever waits for what it holds does, too
                 if told:
                     raise EngineError("QuireError", "the background engine stopped; ask again") from error
                 if died:
@@ -98,7 +101,7 @@ class EngineClient:
         """What the engine says about itself, ``quire.engine/1``; ``None`` when none runs."""
         try:
             self.address.claim()
-            with _connect(self.address.socket) as connection:
+            with _connect(self.address.socket, _REPLY) as connection:
                 return next(_exchange(connection, "GET", "/v1/status"))
         except TimeoutError:
             raise Unavailable("it does not respond; try 'quire engine restart'") from None
@@ -114,20 +117,29 @@ class EngineClient:
         pid = self.address.holder()
         if pid is None:
             return None
-        with suppress(_Vanished, OSError, ValueError), _connect(self.address.socket) as connection:
-            list(_exchange(connection, "POST", "/v1/stop", {}))
-        for force in (signal.SIGTERM, signal.SIGKILL, None):
-            deadline = time.monotonic() + _STOP_PATIENCE
-            while self.address.holder() == pid:
-                if time.monotonic() > deadline:
-                    break
-                time.sleep(_TICK)
-            else:
-                return pid
-            if force is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, force)
-        raise Unavailable(f"process {pid} does not stop; end it by hand")
+        patience = _STOP_PATIENCE
+        try:
+            with _connect(self.address.socket, _REPLY) as connection:
+                list(_exchange(connection, "POST", "/v1/stop", {}))
+        except TimeoutError:
+            patience = 0.0
+        except (_Vanished, OSError, ValueError):
+            pass  # it is leaving, or dying
+        if not self._has_left(pid, patience):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            if not self._has_left(pid, _STOP_PATIENCE):
+                raise Unavailable(f"process {pid} cannot be ended")
+        return pid
+
+    def _has_left(self, pid: int, patience: float) -> bool:
+        """Whether the engine ``pid`` is gone within ``patience`` seconds."""
+        deadline = time.monotonic() + patience
+        while self.address.holder() == pid:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_TICK)
+        return True
 
     # ----------------------------------------------------------------------------------------- connecting
 
@@ -205,10 +217,11 @@ class EngineClient:
             starter.wait()  # it has forked and left
 
 
-def _connect(path: Path) -> socket.socket:
+def _connect(path: Path, silence: float | None = None) -> socket.socket:
+    """A connection on which nothing may take longer than ``silence`` seconds."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.settimeout(_SILENCE)
+        connection.settimeout(_SILENCE if silence is None else silence)
         connection.connect(str(path))
     except BaseException:
         connection.close()

@@ -17,6 +17,7 @@ import pytest
 
 import quire
 import quire_engine
+from quire.client import Unavailable
 
 from .conftest import Background, eventually
 
@@ -98,6 +99,20 @@ class TestRecovery:
         assert (client.returncode, err) == (0, "")
         assert "Garden/Roses.md" in out
 
+    def test_one_that_hangs_is_replaced(
+        self, background: Background, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        background.run("search", QUESTION)
+        pid = background.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        monkeypatch.setattr("quire.client._SILENCE", 10.0)
+        monkeypatch.setattr("quire.client._REPLY", 0.5)
+        question = {"text": QUESTION, "vault": str(background.vault)}
+        events = list(background.client.stream("/v1/search", question))
+        assert events[-1]["hits"][0]["path"] == "Garden/Roses.md"
+        assert background.pid not in (None, pid)
+
     def test_a_socket_that_was_left_behind_is_taken_over(self, background: Background) -> None:
         background.client.address.claim()
         with socket.socket(socket.AF_UNIX) as dead:
@@ -167,8 +182,9 @@ class TestEnd:
         pid = background.pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
-        monkeypatch.setattr("quire.client._STOP_PATIENCE", 0.2)
-        monkeypatch.setattr("quire.client._SILENCE", 0.5)
+        monkeypatch.setattr("quire.client._REPLY", 0.5)
+        with pytest.raises(Unavailable, match="restart"):
+            background.client.status()
         assert background.client.stop() == pid
         assert background.pid is None
 
