@@ -67,8 +67,8 @@ class EngineClient:
         """The events of an answer, as they come; closing the iterator cancels.
 
         An engine is started when none is there, and replaced when it is of another build. One that dies or
-        hangs before it has said anything is replaced as well, once. Raises `EngineError` for an error in the answer
-        and `Unavailable` when there is no engine to be had.
+        hangs before it has said anything is replaced as well, once. Raises `EngineError` for an error in the
+        answer and `Unavailable` when there is no engine to be had.
         """
         replaced = died = False
         while True:
