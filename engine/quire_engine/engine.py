@@ -27,7 +27,7 @@ from quire_engine.index.lock import write_lock
 from quire_engine.index.reader import IndexReader
 from quire_engine.index.store import clear
 from quire_engine.indexing.early import EarlyVectors
-from quire_engine.inference.embedder import SentenceEmbedder, open_embedder
+from quire_engine.inference.embedder import SentenceEmbedder, shared_embedder
 from quire_engine.interfaces import ProgressCallback
 from quire_engine.progress import Meter, ProgressBoard, posted
 from quire_engine.records import (
@@ -381,7 +381,7 @@ class Engine:
     def _open_embedder(self) -> SentenceEmbedder:
         with self._loading:
             if self._embedder is None:
-                self._embedder = open_embedder(self._settings.embedding)
+                self._embedder = shared_embedder(self._settings.embedding)
             return self._embedder
 
     def _tools(self) -> LanguageTools:

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import filelock
 
-from quire_engine.errors import IndexLockedError
+from quire_engine.errors import IndexLockedError, StoreError
 from quire_engine.index.database import FILE_NAME, connect
 from quire_engine.index.keywords import open_keywords
 from quire_engine.index.lock import write_lock
@@ -31,6 +31,7 @@ class WriteDesk:
         self._keyword_backend = keyword_backend
         self._using = threading.RLock()
         self._depth = 0
+        self._closed = False
         self._connection: apsw.Connection | None = None
         self._place: tuple[int, int] | None = None
         self._store: IndexWriter | None = None
@@ -67,6 +68,8 @@ class WriteDesk:
                         "this process is updating the vault's index already; wait for that"
                     )
             stack.callback(self._using.release)
+            if self._closed:
+                raise StoreError("the index was closed")
             if self._depth == 0:
                 while True:
                     try:
@@ -98,6 +101,12 @@ class WriteDesk:
             lease.release()
 
     def close(self) -> None:
+        """Release files, for good: a thread that comes later is refused."""
+        with self._using:
+            self._closed = True
+            self._release()
+
+    def _release(self) -> None:
         with self._using:
             if self._keywords is not None:
                 self._keywords.close()
@@ -110,7 +119,7 @@ class WriteDesk:
         status = path.stat() if path.exists() else None
         place = (status.st_dev, status.st_ino) if status else None
         if self._connection is None or place != self._place:  # a rebuild may have put another in its place
-            self.close()
+            self._release()
             self._connection = connect(self._folder, writable=True)
             self._store = IndexWriter(self._connection, self._embedder.fingerprint, self._embedder.dimensions)
             status = path.stat()

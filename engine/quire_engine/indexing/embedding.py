@@ -26,6 +26,8 @@ _SLAB_SECONDS = 0.4
 _REBALANCE = 4
 """Splits and merges of shards, at most, after each slab: an index that grows stays quick to search."""
 _WAIT = 60.0
+_PATIENCE = 60.0
+"""Seconds without a new vector after which another process that embeds is not waited for any longer."""
 _LOOK_SECONDS = 0.2
 """How often to look how far another process has come."""
 
@@ -63,7 +65,8 @@ class Embedding:
             if not follow:
                 break
             meter.stage("embed", self.waiting())
-            self._look_on(meter, interrupted)
+            if not self._look_on(meter, interrupted):
+                break
         return embedded
 
     def waiting(self) -> int:
@@ -74,15 +77,22 @@ class Embedding:
     def _writing(self) -> AbstractContextManager[None]:
         return self._desk.writing(_WAIT, self._interrupted)
 
-    def _look_on(self, meter: Meter, interrupted: Callable[[], bool]) -> None:
+    def _look_on(self, meter: Meter, interrupted: Callable[[], bool]) -> bool:
+        """Wait for another process; False when that gets nowhere."""
         begun = left = self.waiting()
+        moved = time.monotonic()
         while left and not interrupted():
             time.sleep(_LOOK_SECONDS)
-            left = self.waiting()
+            before, left = left, self.waiting()
             meter.advance(begun - left)
             with self._desk.embedding() as ours:
                 if ours:  # it ended before it was done
-                    return
+                    return True
+            if left != before:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > _PATIENCE:
+                return False
+        return True
 
     def _work(self, meter: Meter, interrupted: Callable[[], bool]) -> int:
         """One slab is embedded while the one before it is stored and the one after it is read."""

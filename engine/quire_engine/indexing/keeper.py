@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from quire_engine.indexing.indexer import Indexer
 from quire_engine.progress import Meter
 from quire_engine.records import SyncReport
 from quire_engine.vault.watcher import Changes, ChangeWatcher
+
+log = logging.getLogger(__name__)
 
 _TICK = 0.5
 _RETRY = 2.0
@@ -38,6 +41,7 @@ class Keeper:
         """The sequence of the watcher's events up to which structure and keywords, or vectors, are right."""
         self._backlog = 0
         """Chunks that waited for their vector after the last sync."""
+        self._naming: threading.Thread | None = None
         self._named = False
         """Whether names have been looked for in everything."""
         self._running = True
@@ -138,5 +142,13 @@ class Keeper:
         with self._progressed:
             self._embedded = sequence
             self._progressed.notify_all()
-        if not self._named:
+        if not self._named and not (self._naming and self._naming.is_alive()):
+            self._naming = threading.Thread(target=self._find_names, args=(interrupted,), daemon=True)
+            self._naming.start()
+
+    def _find_names(self, interrupted: Callable[[], bool]) -> None:
+        """In a thread of its own: loading spaCy takes seconds, and an edit must not wait for it."""
+        try:
             self._named = self._indexer.find_names(interrupted)
+        except QuireError as error:  # the next round tries again
+            log.info("names were not looked for: %s", error)

@@ -18,7 +18,7 @@ _MANY_KEYS = 2_000
 """From so many changed names on, every link is looked at."""
 _FEW_NAMES = 20
 """Up to this many new names, only the passages that hold one are looked at again."""
-_PAGE = 200
+_PAGE = 50
 """Chunks in which names are looked for while the write lock is held once."""
 _WAIT = 60.0
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from quire_engine import locations
 from quire_engine.errors import ModelError
 from quire_engine.inference.batches import by_length, padded
 from quire_engine.inference.catalogue import checked_embedding_model
@@ -190,6 +191,20 @@ class SentenceEmbedder:
 def _valid(text: str) -> str:
     """``text`` without lone surrogates, at the same length; tokenizers take none."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+_shared: dict[tuple[str, ...], SentenceEmbedder] = {}
+_sharing = threading.Lock()
+
+
+def shared_embedder(settings: EmbeddingSettings) -> SentenceEmbedder:
+    """`open_embedder`, once for all in this process who ask for the same: a model takes 100 MB and more."""
+    places = (str(locations.cache_dir()), str(locations.models_dir()))
+    key = (settings.model_dump_json(), *places)
+    with _sharing:
+        if key not in _shared:
+            _shared[key] = open_embedder(settings)
+        return _shared[key]
 
 
 def open_embedder(settings: EmbeddingSettings) -> SentenceEmbedder:

@@ -81,8 +81,8 @@ class OpenVINORuntime:
         self.parallel = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._streams = ThreadPoolExecutor(self.parallel, thread_name_prefix="quire-openvino")
         self._local = threading.local()
-        # When two threads are the first to hand it arrays, openvino waits for one while holding Python's lock,
-        # which the other needs: everything stands still. So one thread goes first, alone.
+        # When two threads are the first to hand it arrays, openvino waits for one of them while it holds
+        # Python's lock, which that one needs: everything stands still. So one thread goes first, alone.
         with _FIRST_USE:
             self._infer(np.ones((1, 2), np.int64), np.ones((1, 2), np.int64))
 
