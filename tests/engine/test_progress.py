@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from quire_engine.progress import Meter
+from quire_engine.progress import Meter, ProgressBoard, posted
 from quire_engine.records import SyncProgress
 
 
@@ -62,3 +66,46 @@ class TestMeter:
         meter = Meter(None)
         meter.stage("index", 1)
         meter.advance(1)
+
+    def test_a_total_that_grows_counts_from_then_on(self, clock: SimpleNamespace) -> None:
+        seen: list[SyncProgress] = []
+        meter = Meter(seen.append)
+        meter.stage("embed", 10)
+        clock.now += 5
+        meter.total(20)
+        meter.advance(10)
+        assert seen[-1] == SyncProgress("embed", 10, 20, rate=2.0, seconds_left=5.0)
+
+
+class TestProgressBoard:
+    def test_others_see_it_until_it_is_cleared(self, tmp_path: Path) -> None:
+        board = ProgressBoard(tmp_path)
+        assert posted(tmp_path) is None
+        shown = SyncProgress("embed", 3, 9, 1.5, 4.0)
+        board.post(shown)
+        assert posted(tmp_path) == shown
+        board.clear()
+        assert posted(tmp_path) is None
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_a_dead_process_left_is_not_shown(self, tmp_path: Path) -> None:
+        script = (
+            "import sys; from pathlib import Path\n"
+            "from quire_engine.progress import ProgressBoard\n"
+            "from quire_engine.records import SyncProgress\n"
+            "ProgressBoard(Path(sys.argv[1])).post(SyncProgress('index', 1, 2))"
+        )
+        subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+        assert json.loads((tmp_path / "progress.json").read_text())["done"] == 1
+        assert posted(tmp_path) is None
+
+    @pytest.mark.parametrize("content", ["", "{}", "[]", '{"pid": 1}', '{"pid": "x", "stage": "scan"}'])
+    def test_what_is_no_progress_is_not_shown(self, tmp_path: Path, content: str) -> None:
+        (tmp_path / "progress.json").write_text(content)
+        assert posted(tmp_path) is None
+
+    def test_a_folder_that_is_gone_is_no_reason_to_fail(self, tmp_path: Path) -> None:
+        board = ProgressBoard(tmp_path / "gone")
+        board.post(SyncProgress("scan", 0, 0))
+        board.clear()
+        assert posted(tmp_path / "gone") is None

@@ -130,6 +130,13 @@ def test_who_waits_takes_over_when_the_other_stops(engine: Engine, vault: Path) 
         assert other.status().vectors == NOTES
 
 
+def test_who_gets_nowhere_is_not_waited_for(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.1)
+    with engine._writers()[0]._desk.embedding() as ours, Engine.open(engine._vault) as other:
+        assert ours
+        assert other.sync().pending == NOTES
+
+
 class TestEarlyVectors:
     def test_a_search_embeds_its_best_candidates_and_the_queue_takes_them(self, engine: Engine) -> None:
         result = engine.search("walnuts in chest 12")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from quire_engine.errors import ModelError
 from quire_engine.inference.catalogue import embedding_model_folder
-from quire_engine.inference.embedder import _SLAB, SentenceEmbedder, open_embedder
+from quire_engine.inference.embedder import _SLAB, SentenceEmbedder, open_embedder, shared_embedder
 from quire_engine.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
@@ -216,3 +216,14 @@ class TestOpening:
             (folder / file).write_bytes(content)
         with pytest.raises(ModelError, match="own-model cannot be read"):
             open_embedder(EmbeddingSettings(model=str(folder)))
+
+
+def test_those_who_ask_for_the_same_share_one(
+    model_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = EmbeddingSettings(runtime="openvino")
+    first = shared_embedder(settings)
+    assert shared_embedder(EmbeddingSettings(runtime="openvino")) is first
+    assert shared_embedder(EmbeddingSettings(runtime="openvino", threads=1)) is not first
+    monkeypatch.setenv("QUIRE_CACHE_DIR", str(tmp_path))
+    assert shared_embedder(settings) is not first
