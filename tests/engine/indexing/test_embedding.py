@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from counting_embedder import CountingEmbedder
 
 from quire_engine import Engine
 from quire_engine.indexing import embedding as module
@@ -18,21 +19,6 @@ from quire_engine.progress import Meter
 from quire_engine.records import SyncProgress
 
 NOTES = 70
-
-
-class CountingEmbedder:
-    """The real embedder, with a record of every passage that went through it."""
-
-    def __init__(self, real: Any) -> None:
-        self._real = real
-        self.passages: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-    def embed_passages(self, texts: Sequence[str]) -> Any:
-        self.passages.extend(texts)
-        return self._real.embed_passages(texts)
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from counting_embedder import CountingEmbedder
 
 from quire_engine import Engine
 from quire_engine.errors import IndexLockedError, StoreError, VaultError
@@ -25,21 +26,6 @@ PARAGRAPHS = {
     "glass": "Molten glass is gathered on a blowpipe and turned without rest. " * 12,
     "tides": "Tides follow the moon with a delay that every harbour knows. " * 12,
 }
-
-
-class CountingEmbedder:
-    """The real embedder, with a record of every passage that went through it."""
-
-    def __init__(self, real: Any) -> None:
-        self._real = real
-        self.passages: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-    def embed_passages(self, texts: Sequence[str]) -> Any:
-        self.passages.extend(texts)
-        return self._real.embed_passages(texts)
 
 
 @pytest.fixture
