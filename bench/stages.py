@@ -37,6 +37,7 @@ def measure(workshop: Workshop) -> list[Figure]:
 
     with stage("scan"):
         files = scan(vault).files
+    read_at = time.time()
     with stage("read"):
         data = [read_file(vault, file.path) for file in files]
     with stage("parse"):
@@ -55,7 +56,7 @@ def measure(workshop: Workshop) -> list[Figure]:
             for start in range(0, len(notes), _BATCH):
                 with desk.store.transaction():
                     for n in range(start, min(start + _BATCH, len(notes))):
-                        desk.store.put_note(notes[n], chunks[n], topic_of[notes[n].path])
+                        desk.store.put_note(notes[n], chunks[n], topic_of[notes[n].path], read_at)
         with stage("keyword index"):
             numbered = [
                 (chunk.id, weights)

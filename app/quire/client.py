@@ -33,6 +33,7 @@ _START_PATIENCE = 60.0
 _STOP_PATIENCE = 15.0
 """Seconds for an engine to finish the answers that are under way, and to leave."""
 _TICK = 0.02
+_BUSY = "too many questions; try again"
 
 
 class Unavailable(Exception):
@@ -54,6 +55,10 @@ class _Vanished(Exception):
 
 class _Outdated(Exception):
     """The engine is of another build of Quire."""
+
+
+class _Busy(Exception):
+    """The engine takes no more requests for now."""
 
 
 class EngineClient:
@@ -86,6 +91,8 @@ class EngineClient:
                     raise Unavailable("another build of Quire keeps taking its place") from None
                 replaced = True
                 self.stop()
+            except _Busy:
+                raise EngineError("QuireError", f"the background engine has {_BUSY}") from None
             except (_Vanished, OSError, ValueError) as error:
                 if isinstance(error, TimeoutError):
                     self.stop()  # it stands still, and whoever waits for what it holds does, too
@@ -105,6 +112,8 @@ class EngineClient:
                 return next(_exchange(connection, "GET", "/v1/status"))
         except TimeoutError:
             raise Unavailable("it does not respond; try 'quire engine restart'") from None
+        except _Busy:
+            raise Unavailable(f"it has {_BUSY}") from None
         except (UnusableFolder, _Vanished, OSError, ValueError, StopIteration):
             return None
 
@@ -123,6 +132,9 @@ class EngineClient:
                 list(_exchange(connection, "POST", "/v1/stop", {}))
         except TimeoutError:
             patience = 0.0
+        except _Busy:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         except (_Vanished, OSError, ValueError):
             pass  # it is leaving, or dying
         if not self._has_left(pid, patience):
@@ -155,15 +167,19 @@ class EngineClient:
             pass
         except OSError as error:
             raise Unavailable(f"it cannot be reached: {error.strerror or error}") from error
-        with self._starting():
-            try:
-                return _connect(self.address.socket)  # another client was faster
-            except OSError:
-                self._spawn()
-            try:
-                return _connect(self.address.socket)
-            except OSError as error:
-                raise Unavailable("it stopped at once; see 'quire engine logs'") from error
+        try:
+            with self._starting():
+                try:
+                    return _connect(self.address.socket)  # another client was faster
+                except OSError:
+                    self._spawn()
+                try:
+                    return _connect(self.address.socket)
+                except OSError as error:
+                    raise Unavailable("it stopped at once; see 'quire engine logs'") from error
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            raise Unavailable(f"it cannot be started: {place}{error.strerror or error}") from error
 
     @contextmanager
     def _starting(self) -> Iterator[None]:
@@ -230,7 +246,10 @@ def _connect(path: Path, silence: float | None = None) -> socket.socket:
 
 
 def _exchange(connection: socket.socket, method: str, path: str, body: Json | None = None) -> Iterator[Json]:
-    """Send one request and yield the lines of its answer; raises `_Vanished` when the last one is missing."""
+    """Send one request and yield the lines of its answer.
+
+    Raises `_Vanished` when the last one is missing, `_Outdated` and `_Busy` when there is none.
+    """
     content = b"" if body is None else json.dumps(body).encode("ascii")
     head = (
         f"{method} {path} HTTP/1.0\r\nhost: quire\r\n{BUILD_HEADER}: {build()}\r\n"
@@ -238,8 +257,11 @@ def _exchange(connection: socket.socket, method: str, path: str, body: Json | No
     )
     connection.sendall(head.encode("ascii") + content)
     with connection.makefile("rb") as answer:
-        if _status(answer) == 409:
+        status = _status(answer)
+        if status == 409:
             raise _Outdated
+        if status == 503:
+            raise _Busy
         event: Json = {}
         for line in answer:
             if not line.endswith(b"\n"):

@@ -27,6 +27,7 @@ from quire_engine.index.lock import write_lock
 from quire_engine.index.reader import IndexReader
 from quire_engine.index.store import clear
 from quire_engine.indexing.early import EarlyVectors
+from quire_engine.indexing.right_of_way import RightOfWay
 from quire_engine.inference.embedder import SentenceEmbedder, shared_embedder
 from quire_engine.interfaces import ProgressCallback
 from quire_engine.progress import Meter, ProgressBoard, posted
@@ -95,6 +96,7 @@ class Engine:
         self._language_tools: LanguageTools | None = None
         self._loading = threading.RLock()
         self._early = EarlyVectors()
+        self._questions = RightOfWay()
         self._board = ProgressBoard(folder)
         self._desk: WriteDesk | None = None
         self._indexer: Indexer | None = None
@@ -149,20 +151,26 @@ class Engine:
     # ---------------------------------------------------------------------------------------- indexing
 
     def sync(
-        self, progress: ProgressCallback | None = None, *, embed: bool = True, wait: float = 0.0
+        self,
+        progress: ProgressCallback | None = None,
+        *,
+        embed: bool = True,
+        few: int | None = None,
+        wait: float = 0.0,
     ) -> SyncReport:
         """Bring the index up to date with the vault; safe to interrupt, resumed by the next call.
 
         ``wait`` is how many seconds to wait for another process that is writing; after that
         `IndexLockedError` is raised. With ``embed=False`` vectors and names are left for a later call; else
-        they are made here, or waited for when another process is making them.
+        they are made here, or waited for when another process is making them. With ``few`` they are made only
+        when no more than so many are missing, and nobody is waited for.
         """
         indexer, embedding = self._writers()
         with self._shown(progress) as meter:
             report = indexer.sync(meter, wait=wait)
-            if not embed:
+            if not embed or (few is not None and report.pending > few):
                 return report
-            embedded = embedding.run(meter, lambda: False, follow=True)
+            embedded = embedding.run(meter, lambda: False, follow=few is None)
             indexer.find_names()
             return replace(
                 report,
@@ -194,7 +202,7 @@ class Engine:
         """
         from quire_engine.indexing.keeper import Keeper
 
-        keeper = Keeper(self._vault, *self._writers())
+        keeper = Keeper(self._vault, *self._writers(), lambda: self._reader.meta("synced_by"))
         self._keeper = keeper
         try:
             with self._shown(progress) as meter:
@@ -216,6 +224,14 @@ class Engine:
         keeper = self._keeper
         return keeper is not None and keeper.settle(timeout)
 
+    def pending(self) -> int:
+        """How many passages wait for their vector."""
+        return self._reader.count("embedding_queue")
+
+    def activity(self) -> SyncProgress | None:
+        """How far the process is that works on the index, this one or another; ``None`` when none does."""
+        return posted(self._folder)
+
     def _writers(self) -> tuple[Indexer, Embedding]:
         from quire_engine.indexing.desk import WriteDesk
         from quire_engine.indexing.embedding import Embedding
@@ -227,7 +243,7 @@ class Engine:
                 self._desk = WriteDesk(self._folder, embedder, self._settings.retrieval.keywords)
             if self._indexer is None:
                 self._indexer = Indexer(self._vault, self._settings, self._desk, embedder, self._tools)
-            return self._indexer, Embedding(self._desk, embedder, self._early)
+            return self._indexer, Embedding(self._desk, embedder, self._early, self.pending, self._questions)
 
     @contextmanager
     def _shown(self, progress: ProgressCallback | None) -> Iterator[Meter]:
@@ -250,6 +266,10 @@ class Engine:
 
         The result is marked incomplete when the index is, or when a note found has changed since.
         """
+        with self._questions:
+            return self._search(query, limit, filters)
+
+    def _search(self, query: str, limit: int, filters: Filters | None) -> SearchResult:
         embedder = self._open_embedder()
         comparable = self._reader.meta("fingerprint") == embedder.fingerprint
         result = self._retriever.search(
@@ -304,7 +324,8 @@ class Engine:
         return (
             self._reader.meta("last_sync") is None
             or bool(self._reader.meta("unfinished"))
-            or self._reader.count("embedding_queue") > 0
+            or self.pending() > 0
+            or (self._keywords.count() == 0 and self._reader.count("notes") > 0)  # another took its place
         )
 
     # --------------------------------------------------------------------------------- notes and status
@@ -348,9 +369,9 @@ class Engine:
         embedder = self._open_embedder()
         last_sync = self._reader.meta("last_sync")
         model = self._answer_model(None)
-        vectors, pending = self._reader.vector_count(), self._reader.count("embedding_queue")
+        vectors, pending = self._reader.vector_count(), self.pending()
         indexing = embedding = None
-        if (shown := posted(self._folder)) is not None:
+        if (shown := self.activity()) is not None:
             embedding = shown if shown.stage in ("model", "embed") else None
             indexing = shown if embedding is None else None
         if embedding is None and pending:

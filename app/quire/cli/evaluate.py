@@ -39,7 +39,7 @@ def command(folder: Path, limit: int | None, as_json: bool, colour: bool | None)
     with session.open(folder / "vault") as engine:
         from quire_engine import evaluate
 
-        fresh = session.freshen(engine)
+        fresh = session.freshen(engine, follow=True)
         with Progress(session.diagnostics) as progress:
             report = evaluate(
                 engine,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 QUIET_SECONDS = 0.5
 """Looking for changes is not worth a word when it takes less."""
+_FEW = 256
+"""Passages whose vectors are worth waiting for before a question: some seconds."""
 _SYNC_WAIT = 0.5
 """Seconds for another process to finish a sync that finds nothing, as searches side by side do."""
 
@@ -77,11 +79,14 @@ class Session:
 
         return Engine.open(chosen, self.settings, discard=discard)
 
-    def freshen(self, engine: Engine) -> bool:
-        """Bring the index up to date before a question; False when another process is at it."""
+    def freshen(self, engine: Engine, *, follow: bool = False) -> bool:
+        """Bring the index up to date before a question; False when another process is writing it.
+
+        Many vectors that are missing, or that another process is making, are waited for with ``follow`` only.
+        """
         try:
             with Progress(self.diagnostics, delay=QUIET_SECONDS) as progress:
-                engine.sync(progress.sync, wait=_SYNC_WAIT)
+                engine.sync(progress.sync, wait=_SYNC_WAIT, few=None if follow else _FEW)
         except IndexLockedError:
             self.diagnostics.note("another process is updating the index; going on with what is there")
             return False

@@ -24,10 +24,10 @@ _SLICE = 0.1
 _FEW = 256
 _FEW_SECONDS = 10.0
 """A first question waits so long for the vectors of so few chunks; for those of more it does not wait."""
+_VECTORS = 1.6
+"""Seconds that any question has for the vectors of an edit; `Engine.settle` knows how few are worth it."""
 _LEAVING = 1.0
 """Seconds for closing everything when the process ends."""
-_CLOSING = 10.0
-"""Seconds that a watch has to end; it reacts between two batches of work."""
 
 
 class OpenVault:
@@ -60,11 +60,10 @@ class OpenVault:
         if self.trouble is not None or not self._thread.is_alive():
             return False
         try:
-            status = self.engine.status()
+            return self.engine.pending() > 0 or self.engine.activity() is not None
         except QuireError as error:
             log.warning("%s: %s", self.folder, error)
             return False
-        return status.pending > 0 or status.indexing is not None
 
     def freshen(self, patience: float, cancelled: threading.Event) -> Generator[SyncProgress, None, bool]:
         """Wait until what was changed before this call is indexed; returns False when that takes too long.
@@ -73,7 +72,7 @@ class OpenVault:
         """
         deadline = time.monotonic() + patience
         told = self._progress
-        while not (self.engine.settle(_SLICE) and self._is_settled()):
+        while not (self.engine.settle(_SLICE) and self._may_answer()):
             if cancelled.is_set() or time.monotonic() > deadline:
                 return False
             if self.trouble is not None:
@@ -84,24 +83,23 @@ class OpenVault:
                 yield progress
                 told = progress
             time.sleep(_SLICE / 5)  # settle returns at once while the watch is not ready
+        if self.engine.pending():
+            self.engine.settle(_VECTORS)  # what it says is about changes that came after the question
         return True
 
-    def _is_settled(self) -> bool:
+    def _may_answer(self) -> bool:
         """Whether the first question may be answered: a few vectors are worth waiting for the model."""
         if self._settled:
             return True
         self._first_look = self._first_look or time.monotonic()
-        few = 0 < self.engine.status().pending <= _FEW
+        few = 0 < self.engine.pending() <= _FEW
         self._settled = not few or time.monotonic() - self._first_look > _FEW_SECONDS
         return self._settled
 
     def close(self) -> None:
-        """End the watch, then release files and models."""
+        """End the watch, then release files and models; waits for as long as what is under way takes."""
         self._stop.set()
-        self._thread.join(_CLOSING)
-        if self._thread.is_alive():
-            log.warning("the watch of %s does not end; its files stay open", self.folder)
-            return
+        self._thread.join()
         self.engine.close()
 
     def report(self) -> Json:

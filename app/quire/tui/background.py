@@ -41,8 +41,10 @@ if TYPE_CHECKING:
 Post = Callable[[Message], object]
 
 SEARCHING = "Searching the notes…"
-_SETTLE_SECONDS = 2.0
-"""How long a question waits for notes saved before it; the answer says when that was not enough."""
+READING = "Reading the notes first…"
+_SETTLE_SECONDS = 30.0
+"""How long a question waits for notes to be read; the answer says when that was not enough."""
+_SLICE_SECONDS = 1.7
 _REPORT_SECONDS = 0.1
 _RETRY_SECONDS = 5.0
 
@@ -58,9 +60,15 @@ def answer(engine: Engine, question: str, number: int, post: Post) -> None:
     citations: tuple[Citation, ...] = ()
     post(AnswerProgressed(number, stage))
     try:
-        engine.settle(_SETTLE_SECONDS)
-        if worker.is_cancelled:
-            return
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while not engine.settle(_SLICE_SECONDS) and time.monotonic() < deadline:
+            if worker.is_cancelled:
+                return
+            if engine.activity() is None:
+                break  # nothing is being read: it is in trouble, and waiting helps no more
+            stage = READING
+            post(AnswerProgressed(number, stage))
+        stage = SEARCHING
         events = engine.ask(question)
         try:
             for event in events:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from quire_engine.analysis import fold
 from quire_engine.index import vectors
-from quire_engine.index.database import connect, translated
+from quire_engine.index.database import FILE_NAME, connect, translated
 from quire_engine.index.nearest import nearest
 from quire_engine.index.shards import ShardCache
 from quire_engine.index.store import note_id
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from quire_engine.interfaces import FloatArray
 
+_CACHE_KILOBYTES = 16_384
 _NO_TRACE = ScoreTrace(signals=())
 
 
@@ -44,13 +45,26 @@ class IndexReader:
 
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = connect(self._folder, writable=False)
-            connection.execute("PRAGMA query_only = ON")
-            self._local.connection = connection
+        place = self._place()
+        if connection is None or place != self._local.place:  # a rebuild may have put another in its place
+            fresh = connect(self._folder, writable=False)
+            fresh.execute("PRAGMA query_only = ON")
+            fresh.execute(f"PRAGMA cache_size = -{_CACHE_KILOBYTES}")  # for every thread that asks
             with self._lock:
-                self._connections.append(connection)
+                self._connections.append(fresh)
+                if connection is not None:
+                    self._connections.remove(connection)
+                    connection.close()
+            self._local.connection, self._local.place = fresh, place
+            connection = fresh
         return connection
+
+    def _place(self) -> tuple[int, int] | None:
+        try:
+            status = (self._folder / FILE_NAME).stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def _all(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
         with translated("reading the index"):

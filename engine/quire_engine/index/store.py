@@ -29,7 +29,7 @@ class KnownNote:
     content_hash: bytes
     topic: str
     indexed_at: float
-    """When its content was last compared with the file, Unix seconds."""
+    """When its file was last read, Unix seconds."""
 
 
 _json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
@@ -112,10 +112,11 @@ class IndexWriter:
         """The topic of every note, by path."""
         return dict(self._all("SELECT path, topic FROM notes"))
 
-    def put_note(self, note: Note, chunks: Sequence[Chunk], topic: str) -> list[int]:
+    def put_note(self, note: Note, chunks: Sequence[Chunk], topic: str, read_at: float) -> list[int]:
         """Insert or update a note; returns the chunks that wait for a vector (see `fill_vectors`).
 
-        Only what differs costs anything: a passage that stands elsewhere in the note now keeps its row.
+        ``read_at`` is a moment before its file was read, Unix seconds. Only what differs costs anything: a
+        passage that stands elsewhere in the note now keeps its row.
         """
         db, identity = self._db, note_id(note.path)
         names = _Names.of(note)
@@ -133,7 +134,7 @@ class IndexWriter:
         had_text = any(digest is not None for digest in before.values())
         has_text = any(chunk.embed_hash is not None for chunk in chunks)
         renamed = known is None or _Names(*known) != names or (bool(before) and had_text != has_text)
-        self._put_note_row(identity, note, topic, names)
+        self._put_note_row(identity, note, topic, names, read_at)
         self._put_parts(identity, note)
         kept = {chunk.id for chunk in chunks}
         self._remove_chunks([(chunk, digest) for chunk, digest in before.items() if chunk not in kept])
@@ -161,7 +162,7 @@ class IndexWriter:
         """Give chunks the vectors that are known for their text; returns how many need none any more."""
         return self._vectors.fill(waiting)
 
-    def _put_note_row(self, identity: int, note: Note, topic: str, names: _Names) -> None:
+    def _put_note_row(self, identity: int, note: Note, topic: str, names: _Names, read_at: float) -> None:
         self._db.execute(
             "INSERT INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "title = excluded.title, topic = excluded.topic, aliases = excluded.aliases, "
@@ -181,7 +182,7 @@ class IndexWriter:
                 note.stat.inode,
                 note.content_hash,
                 _json(note.warnings),
-                time.time(),
+                read_at,
             ),
         )
 
@@ -243,11 +244,11 @@ class IndexWriter:
         )
         vectors.release(self._db, [digest for _, digest in chunks if digest is not None])
 
-    def touch_note(self, path: str, stat: FileStat) -> None:
-        """Note a new stat of a file whose content did not change."""
+    def touch_note(self, path: str, stat: FileStat, read_at: float) -> None:
+        """Note a new stat of a file whose content had not changed when it was read at ``read_at``."""
         self._db.execute(
             "UPDATE notes SET size = ?, mtime_ns = ?, inode = ?, indexed_at = ? WHERE path = ?",
-            (stat.size, stat.mtime_ns, stat.inode, time.time(), path),
+            (stat.size, stat.mtime_ns, stat.inode, read_at, path),
         )
 
     def remove_notes(self, paths: Iterable[str]) -> int:

@@ -7,19 +7,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Literal
 
 import apsw
 import filelock
 
-from quire_engine.errors import IndexLockedError, StoreError
+from quire_engine.errors import IndexLockedError, QuireError, StoreError
 from quire_engine.index.database import FILE_NAME, connect
 from quire_engine.index.keywords import open_keywords
 from quire_engine.index.lock import write_lock
 from quire_engine.index.store import IndexWriter
 from quire_engine.interfaces import Embedder, KeywordIndex
 
-_LEASE = "embedding.lock"
 _LOOK_SECONDS = 0.25
+
+
+class Interrupted(QuireError):
+    """Work was given up because it was not wanted any longer; what was done of it stands."""
 
 
 class WriteDesk:
@@ -57,16 +61,15 @@ class WriteDesk:
     def writing(self, wait: float, interrupted: Callable[[], bool] = lambda: False) -> Iterator[None]:
         """Hold the write lock; within a thread it may be entered again.
 
-        Raises `IndexLockedError` when another process, or thread, writes for longer than ``wait`` seconds or
-        until ``interrupted``.
+        Raises `IndexLockedError` when another process, or thread, writes for longer than ``wait`` seconds,
+        and `Interrupted` when waiting for it is ``interrupted``.
         """
         deadline = time.monotonic() + max(0.0, wait)
         with ExitStack() as stack:
             while not self._using.acquire(timeout=_slice(deadline)):
-                if interrupted() or time.monotonic() >= deadline:
-                    raise IndexLockedError(
-                        "this process is updating the vault's index already; wait for that"
-                    )
+                _go_on_waiting(interrupted)
+                if time.monotonic() >= deadline:
+                    raise IndexLockedError("this process is updating the index already; wait for that")
             stack.callback(self._using.release)
             if self._closed:
                 raise StoreError("the index was closed")
@@ -76,7 +79,8 @@ class WriteDesk:
                         stack.enter_context(write_lock(self._folder, _slice(deadline)))
                         break
                     except IndexLockedError:
-                        if interrupted() or time.monotonic() >= deadline:
+                        _go_on_waiting(interrupted)
+                        if time.monotonic() >= deadline:
                             raise
                 self._settle_in()
                 stack.callback(self._leave)
@@ -87,9 +91,9 @@ class WriteDesk:
                 self._depth -= 1
 
     @contextmanager
-    def embedding(self) -> Iterator[bool]:
-        """Whether this process is the one that embeds the vault; two would do everything twice."""
-        lease = filelock.FileLock(self._folder / _LEASE, timeout=0, mode=0o600, thread_local=False)
+    def leading(self, task: Literal["embedding", "names"]) -> Iterator[bool]:
+        """Whether this is the one that does a task that takes long; two would do everything twice."""
+        lease = filelock.FileLock(self._folder / f"{task}.lock", timeout=0, mode=0o600, thread_local=False)
         try:
             lease.acquire()
         except (filelock.Timeout, OSError):
@@ -121,10 +125,11 @@ class WriteDesk:
         if self._connection is None or place != self._place:  # a rebuild may have put another in its place
             self._release()
             self._connection = connect(self._folder, writable=True)
-            self._store = IndexWriter(self._connection, self._embedder.fingerprint, self._embedder.dimensions)
             status = path.stat()
             self._place = (status.st_dev, status.st_ino)
-        if self._connection.pragma("data_version") != self._version:
+        if self._store is None or self._connection.pragma("data_version") != self._version:
+            # Whoever wrote may have emptied the index, or made its vectors with another model.
+            self._store = IndexWriter(self._connection, self._embedder.fingerprint, self._embedder.dimensions)
             self.foreign_writes += 1
             if self._keywords is not None:
                 self._keywords.close()
@@ -133,6 +138,11 @@ class WriteDesk:
     def _leave(self) -> None:
         if self._connection is not None:
             self._version = self._connection.pragma("data_version")
+
+
+def _go_on_waiting(interrupted: Callable[[], bool]) -> None:
+    if interrupted():
+        raise Interrupted("waiting for another writer was given up")
 
 
 def _slice(deadline: float) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from quire_engine.chunking.chunker import embed_text
 from quire_engine.indexing.desk import WriteDesk
 from quire_engine.indexing.early import EarlyVectors
+from quire_engine.indexing.right_of_way import RightOfWay
 from quire_engine.interfaces import Embedder
 from quire_engine.progress import Meter
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from quire_engine.interfaces import FloatArray
 
 _FIRST_SLAB, _LEAST_SLAB, _MOST_SLAB = 16, 8, 8192
-_SLAB_SECONDS = 0.4
+_SLAB_SECONDS = 0.3
 """About how long a slab takes to embed: what an interruption loses, and what a new edit waits for."""
 _REBALANCE = 4
 """Splits and merges of shards, at most, after each slab: an index that grows stays quick to search."""
@@ -42,22 +43,33 @@ class _Slab:
 class Embedding:
     """Embeds what waits; holds the write lock only while vectors are stored."""
 
-    def __init__(self, desk: WriteDesk, embedder: Embedder, early: EarlyVectors) -> None:
+    def __init__(
+        self,
+        desk: WriteDesk,
+        embedder: Embedder,
+        early: EarlyVectors,
+        waiting: Callable[[], int],
+        questions: RightOfWay,
+    ) -> None:
+        """``waiting`` counts the chunks that wait for their vector, without the write lock."""
         self._desk = desk
         self._embedder = embedder
         self._early = early
+        self.waiting = waiting
+        self._questions = questions
         self._size = _FIRST_SLAB
         self._interrupted: Callable[[], bool] = lambda: False
 
     def run(self, meter: Meter, interrupted: Callable[[], bool], *, follow: bool) -> int:
         """Embed until nothing waits, or until ``interrupted``; returns how many texts went through the model.
 
+        A slab is embedded in any case: notes that change all the time must not keep the others waiting.
         When another process is at it already this only waits for it (``follow``), or returns at once.
         """
         embedded = 0
         self._interrupted = interrupted
-        while not interrupted() and self.waiting():
-            with self._desk.embedding() as ours:
+        while self.waiting():
+            with self._desk.leading("embedding") as ours:
                 if ours:
                     embedded += self._work(meter, interrupted)
             if ours:
@@ -65,14 +77,9 @@ class Embedding:
             if not follow:
                 break
             meter.stage("embed", self.waiting())
-            if not self._look_on(meter, interrupted):
+            if not self._look_on(meter, interrupted) or interrupted():
                 break
         return embedded
-
-    def waiting(self) -> int:
-        """How many chunks wait for their vector."""
-        with self._writing():
-            return self._desk.store.queued()
 
     def _writing(self) -> AbstractContextManager[None]:
         return self._desk.writing(_WAIT, self._interrupted)
@@ -85,7 +92,7 @@ class Embedding:
             time.sleep(_LOOK_SECONDS)
             before, left = left, self.waiting()
             meter.advance(begun - left)
-            with self._desk.embedding() as ours:
+            with self._desk.leading("embedding") as ours:
                 if ours:  # it ended before it was done
                     return True
             if left != before:
@@ -158,6 +165,7 @@ class Embedding:
         return model.submit(self._embed, list(slab.texts.values()))
 
     def _embed(self, texts: Sequence[str]) -> tuple[FloatArray, float]:
+        self._questions.give_way()
         begun = time.monotonic()
         return self._embedder.embed_passages(texts), time.monotonic() - begun
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from quire_engine.errors import ConfigError, ModelError, StoreError, VaultError
 from quire_engine.index import topics
 from quire_engine.index.keywords import weighted_terms
 from quire_engine.index.store import KnownNote
-from quire_engine.indexing.desk import WriteDesk
+from quire_engine.indexing.desk import Interrupted, WriteDesk
 from quire_engine.indexing.pool import NoWorkersError, ReadPool
 from quire_engine.indexing.reading import NoteReader, Reading, ReadNote, ReadTask, SameNote, UnreadNote
 from quire_engine.indexing.relations import Relations
@@ -20,7 +22,7 @@ from quire_engine.interfaces import Embedder
 from quire_engine.progress import Meter
 from quire_engine.records import FoundFile, SkippedNote, SyncReport
 from quire_engine.settings import Settings
-from quire_engine.vault.scanner import ScanResult, look, scan
+from quire_engine.vault.scanner import ScanResult, look, printable, scan
 
 if TYPE_CHECKING:
     from quire_engine.chunking.sentences import LanguageTools
@@ -76,6 +78,8 @@ class Indexer:
         tools: Callable[[], LanguageTools],
     ) -> None:
         """``tools`` is called when the first note is read."""
+        self.name = uuid.uuid4().hex
+        """Stands in the index (``synced_by``) when this one was the last to bring it up to date."""
         self._vault = vault
         self._settings = settings
         self._desk = desk
@@ -87,6 +91,7 @@ class Indexer:
         self._gone_hashes: set[bytes] = set()
         self._terms: dict[int, Mapping[str, float]] = {}
         """Analysed chunks that were written but are not in the keyword index yet."""
+        self._interrupted: Callable[[], bool] = lambda: False
         self._has_links = True
         """Whether symbolic links stand in the vault, as far as is known."""
 
@@ -101,31 +106,35 @@ class Indexer:
         """Bring structure and keywords up to date: all of the vault, or what differs at ``paths``.
 
         The report knows nothing of vectors. Raises `VaultError` when the vault is gone or suddenly empty
-        (nothing is deleted then), `IndexLockedError` when another writes for longer than ``wait`` seconds, or
-        until ``interrupted``.
+        (nothing is deleted then), `IndexLockedError` when another writes for longer than ``wait`` seconds,
+        and `Interrupted` when the sync is; the next one goes on from there.
         """
         begun, begun_at = time.monotonic(), time.time()
         with self._desk.writing(wait, interrupted):
             store = self._desk.store
             self._report = SyncReport()
+            self._terms.clear()
+            self._interrupted = interrupted
             owed = bool(store.meta("unfinished"))
             # Before new sequences are given out, so that a mismatch shows.
             self.catch_up_keywords(meter)
             plan = self._compare(meter, paths)
             skipped = list(plan.skipped)
-            if plan.changed or plan.removed:
+            if owed or plan.changed or plan.removed:
                 self._relations.begin()
-                try:
-                    self._remove(plan)
-                    self._write(plan, skipped, meter)
-                except BaseException:
-                    self._relations.drop()  # they may be ahead of what was written
-                    raise
+            try:
+                self._remove(plan)
+                self._write(plan, skipped, meter)
+            except BaseException:
+                self._relations.drop()  # they may be ahead of what was written
+                raise
             self._report = replace(self._report, unchanged=self._report.unchanged + plan.unchanged)
             with store.transaction():
-                store.set_skipped(skipped, plan.looked_at)
+                looked_at = None if plan.looked_at is None else [printable(path) for path in plan.looked_at]
+                store.set_skipped(skipped, looked_at)
                 store.set_meta("recipe", self._recipe)
                 store.set_meta("last_sync", begun_at)
+                store.set_meta("synced_by", self.name)
             if plan.changed or plan.removed:
                 self.catch_up_keywords(meter)
             self._finish(owed, plan.renames)
@@ -144,13 +153,20 @@ class Indexer:
         """
         with self._desk.writing(wait):
             store = self._desk.store
+            self._terms.clear()
             owed = bool(store.meta("unfinished"))
+            self.catch_up_keywords(Meter(None))  # as in `sync`
             self._relations.begin()
             paths = store.notes_in(place)
-            self._relations.removed(paths)
-            with store.transaction():
-                removed = store.remove_notes(paths)
-                store.forget_released_vectors(days=0)
+            try:
+                with store.transaction():
+                    removed = store.remove_notes(paths)
+                    store.forget_released_vectors(days=0)
+                    store.set_meta("synced_by", "")  # what is still in the vault is owed
+                self._relations.removed(paths)
+            except BaseException:
+                self._relations.drop()
+                raise
             self.catch_up_keywords(Meter(None))
             self._finish(owed, renames=True)
             return removed
@@ -233,6 +249,8 @@ class Indexer:
                 self._account(reading, plan, skipped)
             done += len(group)
             meter.advance(done)
+            if self._interrupted():
+                raise Interrupted("the sync was given up")
             if done < len(plan.changed):
                 self.catch_up_keywords(Meter(None))
 
@@ -246,7 +264,8 @@ class Indexer:
         tasks = [_task(file, plan) for file in plan.changed]
         workers = None
         if len(tasks) > 2 * _FIRST_BATCH and sum(f.stat.size for f in plan.changed) > _WORTH_WORKERS:
-            workers = ReadPool(self._vault, self._settings, self._budget)
+            with suppress(NoWorkersError):  # then it is read here
+                workers = ReadPool(self._vault, self._settings, self._budget)
         first, rest = plan.changed[:_FIRST_BATCH], plan.changed[_FIRST_BATCH:]
         if workers is None:
             for files in _batches(plan.changed):
@@ -289,10 +308,10 @@ class Indexer:
         match reading:
             case UnreadNote(path):
                 self._desk.store.remove_notes([path])
-            case SameNote(path, stat):
-                self._desk.store.touch_note(path, stat)
-            case ReadNote(note, chunks):
-                return self._desk.store.put_note(note, chunks, topic_of[note.path])
+            case SameNote(path, stat, read_at):
+                self._desk.store.touch_note(path, stat, read_at)
+            case ReadNote(note, chunks, _, read_at):
+                return self._desk.store.put_note(note, chunks, topic_of[note.path], read_at)
         return ()
 
     def _put_alone(self, reading: Reading, topic_of: Mapping[str, str]) -> Reading:

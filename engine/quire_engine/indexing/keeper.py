@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from quire_engine.errors import QuireError, VaultError
+from quire_engine.indexing.desk import Interrupted
 from quire_engine.indexing.embedding import Embedding
 from quire_engine.indexing.indexer import Indexer
 from quire_engine.progress import Meter
@@ -22,6 +23,8 @@ _TICK = 0.5
 _RETRY = 2.0
 _WAIT = 2.0
 """Seconds that a watching process waits for another writer before it says so."""
+_LOOK_AGAIN, _LOOK_AGAIN_POLLING = 60.0, 0.5
+"""Seconds after which a question does not rely on events alone, which may get lost, or come late."""
 _FEW = 64
 """Chunks whose vectors are worth waiting for."""
 _PATIENCE = 1.5
@@ -31,10 +34,15 @@ _PATIENCE = 1.5
 class Keeper:
     """One vault's watch. `run` is its thread; the other methods are for those who ask meanwhile."""
 
-    def __init__(self, vault: Path, indexer: Indexer, embedding: Embedding) -> None:
+    def __init__(
+        self, vault: Path, indexer: Indexer, embedding: Embedding, synced_by: Callable[[], object]
+    ) -> None:
+        """``synced_by`` reads from the index whose sync was the last."""
         self._vault = vault
         self._indexer = indexer
         self._embedding = embedding
+        self._synced_by = synced_by
+        self._place = vault.stat().st_ino
         self._watcher = ChangeWatcher(vault)
         self._progressed = threading.Condition()
         self._indexed = self._embedded = -1
@@ -44,6 +52,10 @@ class Keeper:
         self._naming: threading.Thread | None = None
         self._named = False
         """Whether names have been looked for in everything."""
+        self._looked = float("-inf")
+        """When everything was last looked at."""
+        self._suspected = -1
+        """The sequence of the last look at everything that a question asked for."""
         self._running = True
         self._trouble: str | None = None
 
@@ -55,7 +67,6 @@ class Keeper:
         on_trouble: Callable[[QuireError], None] | None,
     ) -> None:
         """Sync, and again whenever files change, until ``stop`` is set; see `Engine.watch`."""
-        place = self._vault.stat().st_ino
         try:
             with self._watcher:
                 changes: Changes | None = Changes(None, self._watcher.sequence)
@@ -66,6 +77,8 @@ class Keeper:
                         else:
                             self._go_on(SyncReport(), stop, on_sync, meter)
                         self._trouble = None
+                    except Interrupted:
+                        pass  # by what comes next
                     except QuireError as error:
                         if on_trouble is None:
                             raise
@@ -73,7 +86,7 @@ class Keeper:
                             on_trouble(error)
                         self._trouble = str(error)
                     changes = self._watcher.wait(_RETRY if self._trouble else _TICK)
-                    if not self._vault.exists() or self._vault.stat().st_ino != place:
+                    if not self._is_there():
                         raise VaultError(f"the vault {self._vault} was moved, replaced or unmounted")
                     if self._trouble:  # nobody knows what was missed
                         changes = Changes(None, self._watcher.sequence)
@@ -88,14 +101,36 @@ class Keeper:
         False when ``timeout`` seconds were not enough for the index, or it cannot be kept.
         """
         deadline = time.monotonic() + timeout
-        asked = self._watcher.sequence
-        self._watcher.hurry()
+        if not self._is_there():
+            return False
+        asked = self._asked()
         with self._progressed:
             if not self._wait(lambda: self._indexed >= asked, deadline):
                 return False
             if self._backlog <= _FEW:
                 self._wait(lambda: self._embedded >= asked, min(deadline, time.monotonic() + _PATIENCE))
             return True
+
+    def _is_there(self) -> bool:
+        """Whether the vault's folder is the one that is watched."""
+        try:
+            return self._vault.stat().st_ino == self._place
+        except OSError:
+            return False
+
+    def _asked(self) -> int:
+        """The sequence to wait for: of what was seen, or of a look at everything where that is too little."""
+        with self._progressed:
+            age = time.monotonic() - self._looked
+            if self._suspected > self._indexed:
+                return self._suspected
+            # Another process may have synced by other settings, or forgotten something.
+            foreign = self._indexed >= 0 and self._synced_by() != self._indexer.name
+            if foreign or age > (_LOOK_AGAIN_POLLING if self._watcher.polling else _LOOK_AGAIN):
+                self._suspected = self._watcher.suspect()
+                return self._suspected
+        self._watcher.hurry()
+        return self._watcher.sequence
 
     def _wait(self, reached: Callable[[], bool], deadline: float) -> bool:
         while not reached():
@@ -114,10 +149,15 @@ class Keeper:
     ) -> None:
         """Structure and keywords; then vectors and names, until files change again."""
         report = self._indexer.sync(meter, paths=changes.paths, wait=_WAIT, interrupted=stop.is_set)
+        if self._trouble:  # over; what follows may take long
+            on_sync(report)
+            report = SyncReport()
         with self._progressed:
+            if changes.paths is None:
+                self._looked = time.monotonic()
             self._indexed = changes.sequence
-            self._backlog = report.pending
-            self._named = self._named and not (report.chunks or report.removed)
+            self._backlog = self._embedding.waiting()
+            self._named = self._named and not (report.chunks or report.removed or self._trouble)
             self._trouble = None
             self._progressed.notify_all()
         self._go_on(report, stop, on_sync, meter)
@@ -149,6 +189,10 @@ class Keeper:
     def _find_names(self, interrupted: Callable[[], bool]) -> None:
         """In a thread of its own: loading spaCy takes seconds, and an edit must not wait for it."""
         try:
-            self._named = self._indexer.find_names(interrupted)
-        except QuireError as error:  # the next round tries again
-            log.info("names were not looked for: %s", error)
+            done = self._indexer.find_names(interrupted)
+            self._named = done and not interrupted()
+        except Interrupted:
+            return
+        except Exception as error:  # spaCy's own, too; what is left waits for the next change
+            log.warning("names were not looked for: %s: %s", type(error).__name__, error)
+            self._named = True

@@ -25,7 +25,11 @@ _AHEAD = 4
 
 
 class NoWorkersError(Exception):
-    """Worker processes cannot be run here."""
+    """Worker processes cannot be started here."""
+
+
+class _LostError(Exception):
+    """A worker process is gone, or cannot be understood any more."""
 
 
 class ReadPool:
@@ -35,10 +39,17 @@ class ReadPool:
     """
 
     def __init__(self, vault: Path, settings: Settings, chunk_budget: int, workers: int = 0) -> None:
-        """Start ``workers`` processes; 0 means one for each core, up to 8."""
+        """Start ``workers`` processes; 0 means one for each core, up to 8. Raises `NoWorkersError`."""
         self._greeting = pickle.dumps((vault, settings, chunk_budget), protocol=5)
         count = workers or min(os.cpu_count() or 1, _MOST_WORKERS)
-        self._workers = [_Worker(self._greeting) for _ in range(count)]
+        self._workers: list[_Worker] = []
+        try:
+            for _ in range(count):
+                self._workers.append(_Worker(self._greeting))
+        except BaseException:
+            for worker in self._workers:
+                worker.close()
+            raise
         self._results: queue.Queue[list[Reading] | BaseException | None] = queue.Queue(_AHEAD * count)
         self._threads: list[threading.Thread] = []
         self._leaving = threading.Event()
@@ -79,7 +90,8 @@ class ReadPool:
         def serve(worker: _Worker) -> None:
             try:
                 while not self._leaving.is_set() and (tasks := following()) is not None:
-                    self._results.put(self._read(worker, tasks))
+                    for readings in self._read(worker, tasks):
+                        self._results.put(readings)
             except BaseException as error:
                 self._results.put(error)
             finally:
@@ -108,59 +120,87 @@ class ReadPool:
             else:
                 yield result
 
-    def _read(self, worker: _Worker, tasks: Sequence[ReadTask]) -> list[Reading]:
+    def _read(self, worker: _Worker, tasks: Sequence[ReadTask]) -> Iterator[list[Reading]]:
+        if self._leaving.is_set():
+            return
         try:
-            return worker.read(tasks)
-        except (EOFError, OSError, pickle.UnpicklingError):
+            readings = worker.read(tasks)
+        except _LostError:
             if self._leaving.is_set():
-                return []
-        worker.restart()
-        if len(tasks) == 1:
+                return
+        else:
+            yield readings
+            return
+        innocent, alone = not worker.ready, len(tasks) == 1
+        if alone and not innocent:  # told before anything else can go wrong, lest it be read again
             reason = "reading it ended the process that read it; please report it with the note"
-            return [UnreadNote(tasks[0].path, reason)]
-        return [reading for task in tasks for reading in self._read(worker, [task])]
+            yield [UnreadNote(tasks[0].path, reason)]
+        worker.restart()
+        if innocent:
+            yield from self._read(worker, tasks)
+        elif not alone:
+            for task in tasks:
+                yield from self._read(worker, [task])
 
 
 class _Worker:
     def __init__(self, greeting: bytes) -> None:
         self._greeting = greeting
-        self._fruitless = 0
-        """Starts since anything was read."""
+        self._failed_starts = 0
+        """In a row."""
         self._start()
 
     def _start(self) -> None:
+        self.ready = False
+        """Whether this process has said that it can read."""
         # -P: a vault may be the current folder, and hold a file called numpy.py.
         package = Path(quire_engine.__file__).parents[1]
         path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "quire_engine.indexing.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None if os.environ.get("QUIRE_DEBUG") else subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
-            start_new_session=True,  # ctrl+c is for us; we end our workers ourselves
-        )
-        with suppress(BrokenPipeError):  # the first batch will show it
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "quire_engine.indexing.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None if os.environ.get("QUIRE_DEBUG") else subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,  # ctrl+c is for us; we end our workers ourselves
+            )
+        except OSError as error:  # too many processes, too little memory
+            raise NoWorkersError from error
+        with suppress(_LostError):  # the first batch will show it
             self._send(self._greeting)
 
     def read(self, tasks: Sequence[ReadTask]) -> list[Reading]:
-        assert self._process.stdout is not None
+        """Raises what a reader raises, and `_LostError`."""
+        if not self.ready:
+            self._receive()
+            self.ready = True
+            self._failed_starts = 0
         self._send(pickle.dumps(tasks, protocol=5))
-        outcome: Any = pickle.load(self._process.stdout)  # noqa: S301
-        self._fruitless = 0
-        if isinstance(outcome, Exception):
-            raise outcome
-        return [unpacked(reading) for reading in outcome]
+        return [unpacked(reading) for reading in self._receive()]
 
     def _send(self, data: bytes) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(data)
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except OSError as error:
+            raise _LostError from error
+
+    def _receive(self) -> Any:
+        assert self._process.stdout is not None
+        try:
+            value = pickle.load(self._process.stdout)  # noqa: S301
+        except Exception as error:  # an object that is made anew may raise anything
+            raise _LostError from error
+        if isinstance(value, Exception):
+            raise value
+        return value
 
     def restart(self) -> None:
-        """Raises `NoWorkersError` when it keeps ending before it has read anything."""
-        self._fruitless += 1
-        if self._fruitless >= _ATTEMPTS:
+        """Raises `NoWorkersError` when it keeps ending before it is ready."""
+        self._failed_starts += not self.ready
+        if self._failed_starts >= _ATTEMPTS:
             raise NoWorkersError
         self.close()
         self._start()

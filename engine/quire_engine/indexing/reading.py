@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -36,6 +37,8 @@ class ReadNote:
     chunks: tuple[Chunk, ...]
     terms: tuple[Mapping[str, float], ...]
     """Weighted index terms of each chunk."""
+    read_at: float
+    """A moment before the file was read, Unix seconds: what is written to it later is not in here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class SameNote:
 
     path: str
     stat: FileStat
+    read_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +69,19 @@ def packed(reading: Reading) -> Any:
     if not isinstance(reading, ReadNote):
         return reading
     chunks = [(_SPAN(chunk.span), _CHUNK(chunk)) for chunk in reading.chunks]
-    return reading.note, chunks, reading.terms
+    return reading.note, chunks, reading.terms, reading.read_at
 
 
 def unpacked(data: Any) -> Reading:
     """What was `packed`."""
     if isinstance(data, SameNote | UnreadNote):
         return data
-    note, rows, terms = data
+    note, rows, terms, read_at = data
     chunks = tuple(
         Chunk(identity, note.path, ordinal, kind, Span(*span), text, headings, tokens, digest, sentences)
         for span, (identity, ordinal, kind, text, headings, tokens, digest, sentences) in rows
     )
-    return ReadNote(note, chunks, terms)
+    return ReadNote(note, chunks, terms, read_at)
 
 
 class NoteReader:
@@ -101,19 +105,21 @@ class NoteReader:
 
     def read_all(self, tasks: Sequence[ReadTask]) -> list[Reading]:
         """One reading for each task. Raises what is not a note's fault: `ConfigError`, `ModelError`."""
-        return [self.read(task) for task in tasks]
+        return [self._read_if_memory_allows(task) for task in tasks]
 
     def read(self, task: ReadTask) -> Reading:
+        """What became of ``task``. Raises as `read_all` does, and `MemoryError`."""
         if self._chunker is None:
             self._chunker = Chunker(self._counter, self._tools(), self._budget)
+        read_at = time.time()
         try:
             data, stat = read_file(self._vault, task.path, self._max_note_bytes)
             note = parse(task.path, data, stat)
             if note.content_hash == task.known:
-                return SameNote(task.path, stat)
+                return SameNote(task.path, stat, read_at)
             chunks = self._chunker.chunk(note)
             terms = tuple(weighted_terms(fields) for fields in note_fields(note, chunks))
-            return ReadNote(_stored(note), tuple(chunks), terms)
+            return ReadNote(_stored(note), tuple(chunks), terms, read_at)
         except VaultError as error:
             return UnreadNote(task.path, str(error))
         except (StoreError, ModelError, ConfigError, MemoryError):
@@ -122,6 +128,12 @@ class NoteReader:
             # Whatever one note brings about, the others are indexed.
             reason = f"it cannot be indexed ({type(error).__name__}); please report it with the note"
             return UnreadNote(task.path, reason)
+
+    def _read_if_memory_allows(self, task: ReadTask) -> Reading:
+        try:
+            return self.read(task)
+        except MemoryError:
+            return UnreadNote(task.path, "not enough memory to read it")
 
 
 def _stored(note: Note) -> Note:

@@ -96,6 +96,10 @@ class Relations:
 
         Stops, and returns False, when ``interrupted`` says so; what is left is found by the next call.
         """
+        with self._desk.leading("names") as ours:
+            return ours and self._find_names(interrupted)
+
+    def _find_names(self, interrupted: Callable[[], bool]) -> bool:
         with self._desk.writing(_WAIT, interrupted):
             store = self._desk.store
             names, matched = store.vault_names(), store.matched_names()

@@ -1,6 +1,7 @@
 """A process that reads notes for another: pickles in on stdin, pickles out on stdout.
 
 Started by `quire_engine.indexing.pool`, with an import of this module alone; it ends when its stdin does.
+What comes out first says that it can read (``True``), or why not (an exception); then come readings.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from quire_engine.errors import QuireError
 
 if TYPE_CHECKING:
     from quire_engine.indexing.reading import NoteReader
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 _BELOW_OTHERS = 5
 """Niceness: whoever reads notes in bulk gives way to those who wait for an answer."""
+_NO_MEMORY = 70
+"""The exit status."""
 
 
 def main() -> None:
@@ -28,10 +32,17 @@ def main() -> None:
         os.nice(_BELOW_OTHERS)
     try:
         vault, settings, chunk_budget = pickle.load(source)  # noqa: S301
-        reader = cache(partial(make_reader, vault, settings, chunk_budget))
+        try:
+            reader = make_reader(vault, settings, chunk_budget)
+        except QuireError as error:  # raised again where the work was asked for
+            _send(target, error)
+            return
+        _send(target, True)
         while True:
             tasks = pickle.load(source)  # noqa: S301
             _send(target, _outcome(reader, tasks))
+    except MemoryError:
+        os._exit(_NO_MEMORY)  # at once: an orderly end may need more
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         return
 
@@ -47,11 +58,13 @@ def make_reader(vault: Path, settings: Settings, chunk_budget: int) -> NoteReade
     return NoteReader(vault, settings.scan.max_note_bytes, counter, tools, chunk_budget)
 
 
-def _outcome(reader: Callable[[], NoteReader], tasks: Any) -> Any:
+def _outcome(reader: NoteReader, tasks: Any) -> Any:
     from quire_engine.indexing.reading import packed
 
     try:
-        return [packed(reading) for reading in reader().read_all(tasks)]
+        return [packed(reader.read(task)) for task in tasks]
+    except MemoryError:
+        raise
     except Exception as error:  # raised again where the work was asked for
         return error
 

@@ -123,6 +123,7 @@ class _Walk:
         self.result = ScanResult()
         self._links: list[tuple[str, str, bool]] = []
         self._folders: set[str] = set()
+        self._listed: dict[str, set[str]] = {}
 
     def run(self) -> None:
         self._folder("", self.root)
@@ -142,20 +143,33 @@ class _Walk:
         for depth, name in enumerate(parts, start=1):
             here = "/".join(parts[:depth])
             place = f"{self.root.rstrip('/')}/{here}"
-            if name.startswith(".") or not self._usable(here, folder=depth < len(parts)):
+            if name.startswith("."):
                 return True
             try:
                 status = os.lstat(place)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return True
             except (OSError, ValueError) as error:
                 self._skip(path, _reason(error))
                 return True
+            if not self._usable(here, folder=depth < len(parts)):
+                return True
             if stat_mode.S_ISLNK(status.st_mode):
                 return False
-        if is_note(path) and not stat_mode.S_ISDIR(status.st_mode):
+        if is_note(path) and not stat_mode.S_ISDIR(status.st_mode) and self._is_spelled_so(path):
             self._file(path, place, status)
         return True
+
+    def _is_spelled_so(self, path: str) -> bool:
+        """Whether the folder holds exactly this name; some file systems open a file by other spellings."""
+        folder, _, name = path.rpartition("/")
+        if folder not in self._listed:
+            try:
+                with os.scandir(f"{self.root.rstrip('/')}/{folder}") as entries:
+                    self._listed[folder] = {entry.name for entry in entries}
+            except OSError:
+                return False
+        return name in self._listed[folder]
 
     def _folder(self, prefix: str, place: str) -> None:
         pending = [(prefix, place)]

@@ -95,6 +95,18 @@ class ChangeWatcher:
                 self._hurried = True
                 self._changed.notify_all()
 
+    def suspect(self) -> int:
+        """Tell the next `wait` that anything may have changed; returns the sequence that this gets."""
+        with self._changed:
+            self._sequence += 1
+            self._paths = None
+            self._last_event = time.monotonic()
+            if self._first_event is None:
+                self._first_event = self._last_event
+            self._hurried = True
+            self._changed.notify_all()
+            return self._sequence
+
     def wait(self, timeout: float) -> Changes | None:
         """What changed, once it has settled; ``None`` when nothing did for ``timeout`` seconds.
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import filelock
 import pytest
 
 from quire.choice import enclosing_vault
 from quire.cli.session import Session
+from quire_engine import locations
+from quire_engine.indexing.embedding import Embedding
 
 Quire = Callable[..., Any]
 
@@ -76,6 +79,20 @@ class TestChoice:
         (tmp_path / "outer" / "inner" / ".obsidian").mkdir(parents=True)
         assert enclosing_vault(tmp_path / "outer" / "inner") == tmp_path / "outer" / "inner"
         assert enclosing_vault(tmp_path / "outer") == tmp_path / "outer"
+
+
+class TestFreshen:
+    def test_a_question_does_not_wait_for_another_process_that_embeds(
+        self, quire: Quire, own_vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Embedding, "_look_on", lambda *_: pytest.fail("it is waited for"))
+        folder = locations.index_dir(own_vault)
+        locations.private_dir(folder)
+        with filelock.FileLock(folder / "embedding.lock"):
+            outcome = quire("search", "prune roses", "--vault", str(own_vault))
+        assert outcome.code == 5
+        assert "Garden/Roses.md" in outcome.out
+        assert "incomplete" in outcome.err
 
 
 class TestNoVault:

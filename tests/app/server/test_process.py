@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,16 @@ from quire.client import Unavailable
 from .conftest import Background, eventually
 
 QUESTION = "when to prune roses"
+
+
+def hang(background: Background, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Start an engine and let it stand still; clients lose patience soon. Returns its process id."""
+    background.run("search", QUESTION)
+    pid = background.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    monkeypatch.setattr("quire.client._REPLY", 0.5)
+    return pid
 
 
 def without_timings(document: Any) -> Any:
@@ -102,12 +113,8 @@ class TestRecovery:
     def test_one_that_hangs_is_replaced(
         self, background: Background, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        background.run("search", QUESTION)
-        pid = background.pid
-        assert pid is not None
-        os.kill(pid, signal.SIGSTOP)
+        pid = hang(background, monkeypatch)
         monkeypatch.setattr("quire.client._SILENCE", 10.0)
-        monkeypatch.setattr("quire.client._REPLY", 0.5)
         question = {"text": QUESTION, "vault": str(background.vault)}
         events = list(background.client.stream("/v1/search", question))
         assert events[-1]["hits"][0]["path"] == "Garden/Roses.md"
@@ -144,6 +151,34 @@ class TestRecovery:
         assert "without the background engine" in outcome.stderr
         assert "QUIRE_RUNTIME_DIR" in outcome.stderr
 
+    @pytest.mark.parametrize("name", ["starting", "lock", "socket"])
+    def test_a_folder_in_the_place_of_a_file_is_one_line(self, background: Background, name: str) -> None:
+        background.client.address.claim()
+        place = getattr(background.client.address, name)
+        place.mkdir()
+        outcome = background.run("search", QUESTION)
+        assert outcome.returncode == 0
+        assert "Garden/Roses.md" in outcome.stdout
+        assert outcome.stderr.count("\n") == 1
+        assert str(place) in outcome.stderr
+
+    def test_one_with_too_many_connections_is_busy(self, background: Background) -> None:
+        background.client.start()
+        pid = background.pid
+        with ExitStack() as crowd:
+            for _ in range(200):
+                crowd.enter_context(socket.socket(socket.AF_UNIX)).connect(
+                    str(background.client.address.socket)
+                )
+            outcome = background.run("search", QUESTION)
+            assert (outcome.returncode, outcome.stdout) == (1, "")
+            assert "too many questions" in outcome.stderr
+            assert outcome.stderr.count("\n") == 1
+            assert "too many questions" in background.run("engine", "status").stderr
+            assert background.pid == pid
+            assert background.client.stop() == pid
+        assert background.log.rstrip().endswith("left")
+
 
 class TestEnd:
     def test_it_leaves_when_nothing_is_asked(self, background: Background) -> None:
@@ -178,11 +213,7 @@ class TestEnd:
     def test_one_that_hangs_is_ended_by_force(
         self, background: Background, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        background.run("search", QUESTION)
-        pid = background.pid
-        assert pid is not None
-        os.kill(pid, signal.SIGSTOP)
-        monkeypatch.setattr("quire.client._REPLY", 0.5)
+        pid = hang(background, monkeypatch)
         with pytest.raises(Unavailable, match="restart"):
             background.client.status()
         assert background.client.stop() == pid

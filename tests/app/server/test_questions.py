@@ -76,6 +76,13 @@ class TestSameOutcome:
         assert outcome.stdout.startswith("Tide.md")
 
 
+class TestMissingModel:
+    def test_a_search_needs_no_language_model(self, background: Background) -> None:
+        outcome = background.run("search", QUESTION, QUIRE_ANSWER__MODEL="/nonexistent.gguf")
+        assert (outcome.returncode, outcome.stderr) == (0, "")
+        assert "Garden/Roses.md" in outcome.stdout
+
+
 class TestFreshness:
     def test_what_was_just_saved_is_found(self, background: Background) -> None:
         background.run("search", QUESTION)

@@ -14,6 +14,7 @@ from quire.server import vaults as module
 from quire.server.vaults import OpenVault, OpenVaults
 from quire_engine import Settings
 from quire_engine.errors import StoreError, VaultError
+from quire_engine.indexing import keeper
 from quire_engine.settings import AnswerSettings, EngineSettings
 
 from .conftest import eventually
@@ -41,6 +42,15 @@ def settled(vault: OpenVault) -> bool:
             next(waiting)
         except StopIteration as end:
             return bool(end.value)
+
+
+def slow_embedder(vault: OpenVault, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Passages of the vault are embedded from now on only when the event is set."""
+    release = threading.Event()
+    embedder = vault.engine._open_embedder()
+    embed = embedder.embed_passages
+    monkeypatch.setattr(embedder, "embed_passages", lambda texts: (release.wait(60), embed(texts))[1])
+    return release
 
 
 class TestUse:
@@ -95,6 +105,27 @@ class TestUse:
             assert settled(second)
 
 
+class TestFreshen:
+    def test_the_vectors_of_an_edit_are_waited_for(
+        self, vaults: OpenVaults, own_vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "_VECTORS", 60.0)
+        monkeypatch.setattr(keeper, "_PATIENCE", 60.0)
+        with vaults.use(own_vault, SETTINGS) as vault:
+            assert settled(vault)
+            eventually(lambda: not vault.working, "the end of the work")
+            release = slow_embedder(vault, monkeypatch)
+            (own_vault / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
+            eventually(
+                lambda: vault.engine.pending() and vault.engine.settle(0.0), "structure without vectors"
+            )
+            timer = threading.Timer(5 * module._SLICE, release.set)
+            timer.start()
+            assert settled(vault)
+            assert vault.engine.pending() == 0
+            timer.join()
+
+
 class TestClosing:
     def test_what_nobody_asks_about_is_closed_when_its_work_is_done(
         self, vaults: OpenVaults, own_vault: Path
@@ -120,14 +151,37 @@ class TestClosing:
     def test_a_vault_with_passages_to_embed_is_at_work(
         self, vaults: OpenVaults, own_vault: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with vaults.use(own_vault, SETTINGS) as vault:
+        """Whatever else is wrong: here, the language model is missing."""
+        with vaults.use(own_vault, Settings(answer=AnswerSettings(model="/nonexistent.gguf"))) as vault:
             assert settled(vault)
             eventually(lambda: not vault.working, "the end of the work")
-            release = threading.Event()
-            embedder = vault.engine._open_embedder()
-            embed = embedder.embed_passages
-            monkeypatch.setattr(embedder, "embed_passages", lambda texts: (release.wait(60), embed(texts))[1])
+            release = slow_embedder(vault, monkeypatch)
             (own_vault / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
             eventually(lambda: vault.working, "something to do")
             release.set()
             eventually(lambda: not vault.working, "the end of the work")
+
+    def test_a_watch_that_does_not_end_soon_is_waited_for(
+        self, vaults: OpenVaults, own_vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with vaults.use(own_vault, SETTINGS) as vault:
+            assert settled(vault)
+            eventually(lambda: not vault.working, "the end of the work")
+            release = slow_embedder(vault, monkeypatch)
+            (own_vault / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
+            eventually(lambda: vault.engine.pending(), "something to do")
+        join, waited, closed = vault._thread.join, threading.Event(), threading.Event()
+
+        def joined(limit: float | None = None) -> None:
+            waited.set()
+            if limit is None:  # any limit is over at once
+                join()
+
+        monkeypatch.setattr(vault._thread, "join", joined)
+        close = vault.engine.close
+        monkeypatch.setattr(vault.engine, "close", lambda: (close(), closed.set()))
+        vaults._retire(vault)
+        eventually(waited.is_set, "the end of the questions")
+        assert not closed.is_set()
+        release.set()
+        eventually(closed.is_set, "the end of the engine")

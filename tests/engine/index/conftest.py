@@ -47,7 +47,7 @@ class Index:
         """Index one note; returns how many vectors were known."""
         note, chunks = self.parsed(path, text, modified)
         with self.writer.transaction():
-            return self.writer.fill_vectors(self.writer.put_note(note, chunks, topic))
+            return self.writer.fill_vectors(self.writer.put_note(note, chunks, topic, modified))
 
     def embed(self) -> int:
         """Work off the queue; returns how many texts went through the model."""

@@ -203,7 +203,7 @@ class TestReading:
         before = reader.count("notes")
         note, chunks = index.parsed("new.md", "New words.")
         with index.writer.transaction():
-            index.writer.put_note(note, chunks, "t")
+            index.writer.put_note(note, chunks, "t", 1.0)
             assert reader.count("notes") == before
         assert reader.count("notes") == before + 1
 

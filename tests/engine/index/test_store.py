@@ -124,7 +124,7 @@ class TestPutNote:
         before = index.content()
         note, chunks = index.parsed("b.md", "Other words.")
         with pytest.raises(ZeroDivisionError), index.writer.transaction():  # noqa: PT012
-            index.writer.put_note(note, chunks, "t")
+            index.writer.put_note(note, chunks, "t", 1.0)
             raise ZeroDivisionError
         assert index.content() == before
 
@@ -279,8 +279,9 @@ class TestFiles:
         assert index.writer.known_files().keys() == {"a.md", "b.md"}
         touched = FileStat(size=6, mtime_ns=9, inode=3)
         with index.writer.transaction():
-            index.writer.touch_note("a.md", touched)
-        assert index.writer.known_files()["a.md"].stat == touched
+            index.writer.touch_note("a.md", touched, 7.0)
+        after = index.writer.known_files()["a.md"]
+        assert (after.stat, after.indexed_at) == (touched, 7.0)
 
     def test_removing_what_is_not_there_is_nothing(self, index: Index) -> None:
         index.put("a.md", ROSES)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from quire_engine import Engine
 from quire_engine.errors import IndexLockedError, StoreError
 from quire_engine.index.lock import write_lock
-from quire_engine.indexing.desk import WriteDesk
+from quire_engine.indexing.desk import Interrupted, WriteDesk
 from quire_engine.inference.embedder import SentenceEmbedder
 from quire_engine.locations import index_dir
 from quire_engine.records import SyncReport
+from quire_engine.settings import RetrievalSettings, Settings
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def test_another_process_is_waited_for_as_long_as_is_wished(vault: Path, desk: W
     with write_lock(index_dir(vault), 1.0):
         with pytest.raises(IndexLockedError), desk.writing(0.1):
             pass
-        with pytest.raises(IndexLockedError), desk.writing(60.0, lambda: True):
+        with pytest.raises(Interrupted), desk.writing(60.0, lambda: True):
             pass
     with desk.writing(0.0), desk.writing(0.0):
         assert desk.store.count_notes() == 1
@@ -111,3 +114,65 @@ def test_two_engines_take_turns_and_both_see_everything(vault: Path) -> None:
             assert engine.backlinks("Note 5.md") == ["Note 4.md"]
             assert engine.backlinks("Note 3.md") == []
             assert engine.search("number 3").hits[0].path == "Three.md"
+
+
+def test_a_table_that_another_model_made_anew_is_not_written_as_before(
+    vault: Path, desk: WriteDesk, embedder: SentenceEmbedder
+) -> None:
+    """Vectors of two models in one table could not be compared."""
+
+    class OtherModel:
+        def __getattr__(self, name: str) -> Any:
+            return "other" if name == "fingerprint" else getattr(embedder, name)
+
+    with desk.writing(0.0), desk.store.transaction():
+        chunk, digest, *_ = desk.store.queue(1)[0]
+        desk.store.store_vectors([digest], np.ones((1, 384), np.float32), [chunk])
+    other = WriteDesk(index_dir(vault), OtherModel(), "whoosh")  # type: ignore[arg-type]
+    with other.writing(0.0):
+        assert other.store.queued() == 1
+        assert other.store.meta("fingerprint") == "other"
+    other.close()
+    with desk.writing(0.0):
+        assert desk.store.meta("fingerprint") == embedder.fingerprint
+        assert desk.store.queued() == 0  # its own vectors are known still
+
+
+def test_links_that_another_left_undecided_are_decided_by_what_there_is_now(
+    vault: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Engine.open(vault) as one, Engine.open(vault) as two:
+        one.sync(embed=False)
+
+        def die(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        (vault / "Two.md").write_text("A tapir.\n")
+        with monkeypatch.context() as patch:
+            patch.setattr("quire_engine.indexing.indexer.Indexer._finish", die)
+            with pytest.raises(KeyboardInterrupt):
+                two.sync(embed=False)
+        one.sync(embed=False)
+        assert one.backlinks("Two.md") == ["One.md"]
+
+
+def test_a_reader_follows_a_database_that_was_made_anew(vault: Path) -> None:
+    with Engine.open(vault) as reading:
+        assert len(reading.notes()) == 1
+        for file in index_dir(vault).glob("index.sqlite3*"):
+            file.unlink()
+        (vault / "Two.md").write_text("A tapir.\n")
+        with Engine.open(vault) as other:
+            other.sync(embed=False)
+        assert len(reading.notes()) == 2
+
+
+def test_a_search_without_its_keyword_index_says_so(vault: Path) -> None:
+    with Engine.open(vault) as reading:
+        reading.sync()
+        assert not reading.search("heron").incomplete
+        with Engine.open(vault, Settings(retrieval=RetrievalSettings(keywords="tantivy"))) as other:
+            other.sync()
+        assert reading.search("heron").incomplete
+        reading.sync()
+        assert not reading.search("heron").incomplete

@@ -93,7 +93,7 @@ def test_only_one_of_two_engines_embeds_and_the_other_may_wait(engine: Engine, v
     with Engine.open(vault) as other:
         other._embedder = CountingEmbedder(other._open_embedder())  # type: ignore[assignment]
         first = threading.Thread(target=lambda: work(engine).run(Meter(None), slowly, follow=False))
-        with engine._writers()[0]._desk.embedding() as ours:
+        with engine._writers()[0]._desk.leading("embedding") as ours:
             assert ours
             assert work(other).run(Meter(None), never, follow=False) == 0
         first.start()
@@ -109,7 +109,7 @@ def test_only_one_of_two_engines_embeds_and_the_other_may_wait(engine: Engine, v
 
 def test_who_waits_takes_over_when_the_other_stops(engine: Engine, vault: Path) -> None:
     with Engine.open(vault) as other:
-        lease = engine._writers()[0]._desk.embedding()
+        lease = engine._writers()[0]._desk.leading("embedding")
         lease.__enter__()
         threading.Timer(0.5, lambda: lease.__exit__(None, None, None)).start()
         assert other.sync().pending == 0
@@ -118,7 +118,7 @@ def test_who_waits_takes_over_when_the_other_stops(engine: Engine, vault: Path) 
 
 def test_who_gets_nowhere_is_not_waited_for(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PATIENCE", 0.1)
-    with engine._writers()[0]._desk.embedding() as ours, Engine.open(engine._vault) as other:
+    with engine._writers()[0]._desk.leading("embedding") as ours, Engine.open(engine._vault) as other:
         assert ours
         assert other.sync().pending == NOTES
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,28 @@ class TestNothingIsDoneTwice:
         os.utime(vault / "Nature/Bees.md")
         assert engine.sync().changed == 0
         assert embedder.passages == []
+
+    def test_an_edit_under_the_same_time_stamp_before_the_note_was_written_is_noticed(
+        self, engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = vault / "Home.md"
+        real = IndexWriter.put_note
+
+        def put_note(self: IndexWriter, note: Note, *rest: Any) -> Any:
+            if note.path != "Home.md":
+                return real(self, note, *rest)
+            file.write_text(file.read_text().replace("Start", "Begin"))
+            os.utime(file, ns=(note.stat.mtime_ns, note.stat.mtime_ns))
+            with monkeypatch.context() as later:
+                now = time.time()
+                later.setattr(time, "time", lambda: now + 10)
+                return real(self, note, *rest)
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(IndexWriter, "put_note", put_note)
+            engine.sync(embed=False)
+        assert engine.sync(embed=False).changed == 1
+        assert engine.search("begin").hits[0].path == "Home.md"
 
     def test_editing_one_paragraph_embeds_only_what_changed(
         self, engine: Engine, embedder: CountingEmbedder, vault: Path
@@ -410,6 +434,15 @@ class TestVaultInTrouble:
         assert engine.backlinks("Craft/Glass.md") == []
         assert "Craft/Glass.md" not in {hit.path for hit in engine.search("blowpipe glass").hits}
         assert rows(vault, "SELECT count(*) FROM chunks WHERE text LIKE '# Glass%'") == [(0,)]
+
+    def test_where_no_process_can_be_started_notes_are_read_all_the_same(
+        self, engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(60):
+            (vault / f"{number}.md").write_text(f"# Number {number}\n\nIt follows {number - 1}.\n")
+        monkeypatch.setattr(indexer, "_WORTH_WORKERS", 0)
+        monkeypatch.setattr(sys, "executable", str(vault / "none"))
+        assert engine.sync(embed=False).added == 64
 
     def test_a_canvas_with_half_a_character_is_indexed(self, engine: Engine, vault: Path) -> None:
         node = (

@@ -15,6 +15,7 @@ from quire_engine.errors import QuireError
 from quire_engine.index.lock import write_lock
 from quire_engine.locations import index_dir
 from quire_engine.records import SyncReport
+from quire_engine.vault.watcher import ChangeWatcher
 
 LONG = 30.0
 
@@ -106,6 +107,38 @@ def test_settling_gives_up_in_time(engine: Engine, vault: Path, watched: Watched
         (vault / "Two.md").write_text("A tapir.\n")
         seen(engine)
         assert not engine.settle(0.2)
+
+
+def test_a_question_does_not_rely_on_events_for_long(
+    engine: Engine, vault: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watched():
+        monkeypatch.setattr(ChangeWatcher, "_notice", lambda *_: None)  # events get lost from now on
+        (vault / "Two.md").write_text("A tapir swims at night.\n")
+        assert engine.settle(LONG)
+        assert engine.search("tapir").hits[0].path != "Two.md"
+        monkeypatch.setattr("quire_engine.indexing.keeper._LOOK_AGAIN", 0.0)
+        assert engine.settle(LONG)
+        assert engine.search("tapir").hits[0].path == "Two.md"
+
+
+def test_edits_without_end_do_not_keep_vectors_waiting(engine: Engine, vault: Path, watched: Watched) -> None:
+    with watched():
+        stop = threading.Event()
+
+        def edit() -> None:
+            while not stop.wait(0.02):
+                (vault / "Draft.md").write_text(f"Draft {threading.get_ident()}.\n")
+
+        thread = threading.Thread(target=edit)
+        thread.start()
+        try:
+            for number in range(20):
+                (vault / f"n{number}.md").write_text(f"Note {number} speaks of walnuts.\n")
+            until(lambda: engine._reader.count("chunks") > 20 and not engine.pending())
+        finally:
+            stop.set()
+            thread.join()
 
 
 def test_only_what_changed_is_looked_at(

@@ -147,3 +147,15 @@ def test_the_last_note_is_not_taken_for_deleted_when_the_vault_is(vault: Path, e
     with pytest.raises(VaultError, match="Nothing was deleted"):
         engine._writers()[0].sync(Meter(None), paths=["Ada.md"])
     assert engine.status().notes == 1
+
+
+def test_a_name_that_is_not_unicode_is_skipped_and_forgotten(vault: Path, engine: Engine) -> None:
+    name = b"caf\xe9.md".decode("utf-8", "surrogateescape")
+    (vault / name).write_text("A heron.")
+    indexer = engine._writers()[0]
+    indexer.sync(Meter(None), paths=[name])
+    [skipped] = engine.status().skipped
+    assert "not valid Unicode" in skipped.reason
+    (vault / name).unlink()
+    indexer.sync(Meter(None), paths=[name])
+    assert engine.status().skipped == ()

@@ -127,6 +127,13 @@ class TestWhatChanged:
         assert last is not None
         assert last.sequence == watcher.sequence
 
+    def test_who_suspects_something_is_told_to_look_at_everything(self, watcher: ChangeWatcher) -> None:
+        sequence = watcher.suspect()
+        changes = watcher.wait(LONG)
+        assert changes is not None
+        assert changes.paths is None
+        assert changes.sequence == sequence == watcher.sequence
+
 
 class TestSettling:
     @pytest.fixture(autouse=True)
