@@ -112,8 +112,13 @@ def test_settling_gives_up_in_time(engine: Engine, vault: Path, watched: Watched
 def test_a_question_does_not_rely_on_events_for_long(
     engine: Engine, vault: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lost = threading.Event()
+    notice = ChangeWatcher._notice
+    monkeypatch.setattr(
+        ChangeWatcher, "_notice", lambda self, event: None if lost.is_set() else notice(self, event)
+    )
     with watched():
-        monkeypatch.setattr(ChangeWatcher, "_notice", lambda *_: None)  # events get lost from now on
+        lost.set()
         (vault / "Two.md").write_text("A tapir swims at night.\n")
         assert engine.settle(LONG)
         assert engine.search("tapir").hits[0].path != "Two.md"
