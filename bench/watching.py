@@ -23,13 +23,14 @@ def measure(workshop: Workshop) -> list[Figure]:
     indexed = workshop.indexed
     unchanged = _unchanged(indexed.vault, indexed.notes, workshop.rounds)
     edits = 8 if workshop.options.quick else 30
-    paragraphs = questions(indexed.vault, 2 * edits, seed=7)
+    asked = questions(indexed.vault, 2 * edits, seed=7)
     keyword: list[float] = []
     semantic: list[float] = []
     with Engine.open(indexed.vault) as engine, _watched(engine) as changed:
         files = note_files(indexed.vault)[:: max(1, indexed.notes // edits)][:edits]
         for number, file in enumerate(files):
-            text = f"{paragraphs[2 * number]} and {paragraphs[2 * number + 1]}, edit {number}."
+            first, second = (" ".join(words.split())[:80] for words in asked[2 * number : 2 * number + 2])
+            text = f"{first} and {second}, edit {number}."  # short: one passage holds it
             keyword_seconds, semantic_seconds = _edit(engine, file, text)
             keyword.append(keyword_seconds)
             semantic.append(semantic_seconds)

@@ -22,6 +22,7 @@ _BASES = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
 """What those places follow from when they are not set."""
 _LONGEST = 100
 """Bytes of a socket's path; systems take 104 to 108."""
+_REMEDY = "set QUIRE_RUNTIME_DIR to another folder"
 
 
 class UnusableFolder(Exception):
@@ -49,18 +50,34 @@ class Address:
 
         Raises `UnusableFolder`: in a folder of another user, a socket could be anybody's.
         """
-        remedy = "set QUIRE_RUNTIME_DIR to another folder"
-        if len(os.fsencode(self.socket)) > _LONGEST:
-            raise UnusableFolder(f"{self.folder} is too long a path for a socket; {remedy}")
+        self._check_path()
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            status = self.folder.lstat()
         except OSError as error:
-            raise UnusableFolder(f"cannot create {self.folder}: {error.strerror}; {remedy}") from error
+            raise UnusableFolder(f"cannot create {self.folder}: {error.strerror}; {_REMEDY}") from error
+        self.is_claimed()
+
+    def is_claimed(self) -> bool:
+        """Whether the folder is there, and of this user alone. Raises `UnusableFolder`; creates nothing."""
+        self._check_path()
+        try:
+            status = self.folder.lstat()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise UnusableFolder(f"cannot reach {self.folder}: {error.strerror}; {_REMEDY}") from error
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-            raise UnusableFolder(f"{self.folder} is not a folder of this user; {remedy}")
+            raise UnusableFolder(f"{self.folder} is not a folder of this user; {_REMEDY}")
         if status.st_mode & 0o077:
             raise UnusableFolder(f"others may enter {self.folder}; run: chmod 700 {self.folder}")
+        return True
+
+    def _check_path(self) -> None:
+        # From another folder, which may be a vault, a relative path would lead to another engine.
+        if not self.folder.is_absolute():
+            raise UnusableFolder(f"{self.folder} must be an absolute path; {_REMEDY}")
+        if len(os.fsencode(self.socket)) > _LONGEST:
+            raise UnusableFolder(f"{self.folder} is too long a path for a socket; {_REMEDY}")
 
     def holder(self) -> int | None:
         """The process id of the living engine; ``None`` when there is none."""
@@ -128,7 +145,7 @@ def _list_files(folder: str, parts: list[str]) -> None:
 
 def _folder(environment: Mapping[str, str]) -> Path:
     if given := environment.get("QUIRE_RUNTIME_DIR"):
-        return Path(given).expanduser().absolute()
+        return Path(given).expanduser()
     if system := environment.get("XDG_RUNTIME_DIR"):
         return Path(system, "quire")
     return Path(environment.get("TMPDIR") or "/tmp", f"quire-{os.getuid()}")  # noqa: S108 (see claim)

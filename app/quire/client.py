@@ -15,7 +15,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from quire.address import Address, UnusableFolder, build, engine_environment, try_lock
 
@@ -25,13 +25,18 @@ BUILD_HEADER = "quire-build"
 READY = b"ready\n"
 """What a new engine says on the stderr that it was given, once it can be connected to."""
 _LAST = frozenset({"search", "answer", "error", "status"})
-_SILENCE = 20.0
-"""Seconds without a byte after which an engine, which has a heartbeat, is taken for stuck."""
+_SILENCE = 4.0
+"""Seconds without a byte that are worth a remark: an engine has a heartbeat of half of it."""
+_STUCK = 8.0
+"""Further seconds without a byte after which an engine is taken for stuck."""
+_SILENT = {"type": "note", "text": "the background engine does not answer; waiting"}
 _REPLY = 5.0
 """Seconds for an answer that takes an engine no work."""
 _START_PATIENCE = 60.0
 _STOP_PATIENCE = 15.0
 """Seconds for an engine to finish the answers that are under way, and to leave."""
+_TERM_PATIENCE = 2.0
+"""Seconds to leave for one that can only be reached by signals."""
 _TICK = 0.02
 _BUSY = "too many questions; try again"
 
@@ -68,22 +73,23 @@ class EngineClient:
         self.address = Address(environment)
         self._environment = environment
 
-    def stream(self, path: str, body: Json) -> Generator[Json, None, None]:
+    def stream(self, path: str, body: Json, *, whole: bool = False) -> Generator[Json, None, None]:
         """The events of an answer, as they come; closing the iterator cancels.
 
         An engine is started when none is there, and replaced when it is of another build. One that dies or
-        hangs before it has said anything is replaced as well, once. Raises `EngineError` for an error in the
-        answer and `Unavailable` when there is no engine to be had.
+        hangs before it has said anything is replaced as well, once; with ``whole``, for a caller that uses
+        the last event alone, also later: the events then begin anew. Raises `EngineError` for an error in
+        the answer and `Unavailable` when there is no engine to be had.
         """
         replaced = died = False
         while True:
             told = False
             connection = self._connection()
             try:
-                for event in _exchange(connection, "POST", path, body):
+                for event in _exchange(connection, "POST", path, body, patience=_STUCK):
                     if event["type"] == "error":
                         raise EngineError(event["kind"], event["message"])
-                    told = told or event["type"] not in ("progress", "note")
+                    told = told or not (whole or event["type"] in ("progress", "note"))
                     yield event
                 return
             except _Outdated:
@@ -94,8 +100,8 @@ class EngineClient:
             except _Busy:
                 raise EngineError("QuireError", f"the background engine has {_BUSY}") from None
             except (_Vanished, OSError, ValueError) as error:
-                if isinstance(error, TimeoutError):
-                    self.stop()  # it stands still, and whoever waits for what it holds does, too
+                if isinstance(error, TimeoutError) and (pid := self.address.holder()):
+                    self._end(pid, 0.0)  # it stands still, and whoever waits for what it holds does, too
                 if told:
                     raise EngineError("QuireError", "the background engine stopped; ask again") from error
                 if died:
@@ -105,16 +111,25 @@ class EngineClient:
                 connection.close()
 
     def status(self) -> Json | None:
-        """What the engine says about itself, ``quire.engine/1``; ``None`` when none runs."""
+        """What the engine says about itself, ``quire.engine/1``; ``None`` when none runs.
+
+        Creates nothing. Raises `Unavailable` for one that runs and cannot be asked.
+        """
         try:
-            self.address.claim()
+            if not self.address.is_claimed():
+                return None
             with _connect(self.address.socket, _REPLY) as connection:
                 return next(_exchange(connection, "GET", "/v1/status"))
         except TimeoutError:
             raise Unavailable("it does not respond; try 'quire engine restart'") from None
         except _Busy:
             raise Unavailable(f"it has {_BUSY}") from None
-        except (UnusableFolder, _Vanished, OSError, ValueError, StopIteration):
+        except UnusableFolder as error:
+            raise Unavailable(str(error)) from None
+        except (_Vanished, OSError, ValueError, StopIteration):
+            if pid := self.address.holder():
+                what = f"process {pid} is leaving, or has lost its socket"
+                raise Unavailable(f"{what}; the next search or question replaces it") from None
             return None
 
     def start(self) -> None:
@@ -133,16 +148,21 @@ class EngineClient:
         except TimeoutError:
             patience = 0.0
         except _Busy:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+            _signal(pid, signal.SIGTERM)
+        except (FileNotFoundError, ConnectionRefusedError):  # it is leaving, or has lost its socket
+            _signal(pid, signal.SIGTERM)
+            patience = _TERM_PATIENCE
         except (_Vanished, OSError, ValueError):
             pass  # it is leaving, or dying
+        self._end(pid, patience)
+        return pid
+
+    def _end(self, pid: int, patience: float) -> None:
+        """See the engine ``pid`` off, by force after ``patience`` seconds. Raises `Unavailable`."""
         if not self._has_left(pid, patience):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            _signal(pid, signal.SIGKILL)
             if not self._has_left(pid, _STOP_PATIENCE):
                 raise Unavailable(f"process {pid} cannot be ended")
-        return pid
 
     def _has_left(self, pid: int, patience: float) -> bool:
         """Whether the engine ``pid`` is gone within ``patience`` seconds."""
@@ -171,7 +191,8 @@ class EngineClient:
             with self._starting():
                 try:
                     return _connect(self.address.socket)  # another client was faster
-                except OSError:
+                except (FileNotFoundError, ConnectionRefusedError):
+                    self.stop()  # one that lost its socket would keep its place from the next
                     self._spawn()
                 try:
                     return _connect(self.address.socket)
@@ -233,6 +254,11 @@ class EngineClient:
             starter.wait()  # it has forked and left
 
 
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
 def _connect(path: Path, silence: float | None = None) -> socket.socket:
     """A connection on which nothing may take longer than ``silence`` seconds."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -245,8 +271,10 @@ def _connect(path: Path, silence: float | None = None) -> socket.socket:
     return connection
 
 
-def _exchange(connection: socket.socket, method: str, path: str, body: Json | None = None) -> Iterator[Json]:
-    """Send one request and yield the lines of its answer.
+def _exchange(
+    connection: socket.socket, method: str, path: str, body: Json | None = None, *, patience: float = 0.0
+) -> Iterator[Json]:
+    """Send one request and yield the lines of its answer, and a note when it is silent; see `_pieces`.
 
     Raises `_Vanished` when the last one is missing, `_Outdated` and `_Busy` when there is none.
     """
@@ -256,28 +284,63 @@ def _exchange(connection: socket.socket, method: str, path: str, body: Json | No
         f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
     )
     connection.sendall(head.encode("ascii") + content)
-    with connection.makefile("rb") as answer:
-        status = _status(answer)
-        if status == 409:
-            raise _Outdated
-        if status == 503:
-            raise _Busy
-        event: Json = {}
-        for line in answer:
-            if not line.endswith(b"\n"):
-                raise _Vanished
-            if line.strip():  # a heartbeat is an empty line
-                event = json.loads(line)
-                yield event
-        if event.get("type") not in _LAST:
-            raise _Vanished
+    event: Json = {}
+    status, in_head = 0, True
+    for line in _lines(connection, patience):
+        if line is None:
+            yield _SILENT
+        elif not status:
+            status = _status(line)
+        elif in_head:
+            in_head = bool(line.strip())
+        elif line.strip():  # a heartbeat is an empty line
+            event = json.loads(line)
+            yield event
+    if event.get("type") not in _LAST:
+        raise _Vanished
 
 
-def _status(answer: BinaryIO) -> int:
-    """The status code of the answer, which is read up to its body."""
-    parts = answer.readline().split(None, 2)
+def _status(line: bytes) -> int:
+    """The status code in the first line of an answer."""
+    parts = line.split(None, 2)
     if len(parts) < 2:
         raise _Vanished
-    while answer.readline().strip():
-        pass
+    if parts[1] == b"409":
+        raise _Outdated
+    if parts[1] == b"503":
+        raise _Busy
     return int(parts[1])
+
+
+def _lines(connection: socket.socket, patience: float) -> Iterator[bytes | None]:
+    """What comes in, line by line, and ``None`` for a silence."""
+    rest = b""
+    for piece in _pieces(connection, patience):
+        if piece is None:
+            yield None
+        else:
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from lines
+    if rest:
+        raise _Vanished
+
+
+def _pieces(connection: socket.socket, patience: float) -> Iterator[bytes | None]:
+    """What comes in; ``None`` when nothing does for the connection's timeout.
+
+    Raises `TimeoutError` when nothing comes for ``patience`` more seconds.
+    """
+    usual = connection.gettimeout()
+    while True:
+        try:
+            piece = connection.recv(65536)
+        except TimeoutError:
+            if not patience:
+                raise
+            yield None
+            connection.settimeout(patience)
+            piece = connection.recv(65536)
+            connection.settimeout(usual)
+        if not piece:
+            return
+        yield piece

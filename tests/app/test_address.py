@@ -45,6 +45,15 @@ class TestAddress:
         with pytest.raises(UnusableFolder, match=r"too long.*QUIRE_RUNTIME_DIR"):
             Address({"QUIRE_RUNTIME_DIR": str(tmp_path / ("x" * 100))}).claim()
 
+    @pytest.mark.parametrize("name", ["QUIRE_RUNTIME_DIR", "XDG_RUNTIME_DIR", "TMPDIR"])
+    def test_a_relative_folder_is_refused(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(UnusableFolder, match=r"absolute.*QUIRE_RUNTIME_DIR"):
+            Address({name: "run"}).claim()
+        assert not list(tmp_path.iterdir())
+
     def test_the_folder_is_made_for_the_user_alone(self) -> None:
         import tempfile
 
@@ -76,7 +85,7 @@ class TestEngineEnvironment:
             "PATH": "/bin",
             "QUIRE_DATA_DIR": "data",
             "QUIRE_CONFIG": "",
-            "QUIRE_RUNTIME_DIR": "run",
+            "QUIRE_RUNTIME_DIR": "/run/q",
             "QUIRE_VAULT": "notes",
             "QUIRE_ANSWER__MODEL": "x",
         }
@@ -84,7 +93,7 @@ class TestEngineEnvironment:
         assert environment == {
             "PATH": "/bin",
             "QUIRE_DATA_DIR": str(tmp_path / "data"),
-            "QUIRE_RUNTIME_DIR": str(tmp_path / "run"),
+            "QUIRE_RUNTIME_DIR": "/run/q",
         }
         assert Address(environment).socket == Address(given).socket
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,14 +24,18 @@ _LABEL_CELLS = 10
 _FOLLOW_SECONDS = 0.2
 
 
-@click.group("engine", short_help="Look after the background engine.")
-def command() -> None:
+@click.group("engine", short_help="Look after the background engine.", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> ExitCode:
     """Look after the background engine.
 
     It keeps models and indexes ready and watches the vaults that are asked about. It starts with the first
     search or question, leaves when nothing is asked for a while (setting engine.idle_minutes), and is
     replaced when Quire changes. --no-daemon and QUIRE_NO_DAEMON=1 do without it.
     """
+    if ctx.invoked_subcommand is None:
+        Output().line(ctx.get_help())
+    return ExitCode.DONE
 
 
 @command.command("status", short_help="Show what the engine is doing.")
@@ -76,17 +81,20 @@ def restart(colour: bool | None) -> ExitCode:
 
 
 @command.command("logs", short_help="Print what the engine has logged.")
+@click.option(
+    "-n", "--lines", "last", type=click.IntRange(min=0), default=20, show_default=True, help="How many."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is logged from now, until ctrl+c.")
 @colour_option
-def logs(follow: bool, colour: bool | None) -> ExitCode:
-    """Print what the engine has logged. Texts of questions and notes are not in it."""
+def logs(last: int, follow: bool, colour: bool | None) -> ExitCode:
+    """Print the last lines that the engine has logged. Texts of questions and notes are not in them."""
     from quire_engine import locations
 
     output = Output(colour)
     file = locations.engine_log(EngineClient().address.key)
     if not (file.exists() or follow):
         raise click.ClickException(f"there is no log {file}: no engine has run yet")
-    for line in _lines(file, follow):
+    for line in _lines(file, last, follow):
         output.line(inert(line.rstrip("\n")))
     return ExitCode.DONE
 
@@ -125,8 +133,9 @@ def _stopped(client: EngineClient) -> int | None:
         raise click.ClickException(f"the background engine: {error}") from error
 
 
-def _lines(file: Path, follow: bool) -> Iterator[str]:
-    """The lines of a log; with ``follow`` also those to come, from the next file when a new one is begun."""
+def _lines(file: Path, last: int, follow: bool) -> Iterator[str]:
+    """The ``last`` lines of a log; with ``follow`` also those to come, from the next file, too."""
+    wanted: int | None = last
     while True:
         try:
             log = file.open(encoding="utf-8", errors="replace")
@@ -136,6 +145,8 @@ def _lines(file: Path, follow: bool) -> Iterator[str]:
             time.sleep(_FOLLOW_SECONDS)
             continue
         with log:
+            yield from deque(log, wanted)
+            wanted = None  # of the file after this one, everything
             while True:
                 if line := log.readline():
                     yield line

@@ -38,15 +38,16 @@ class Questions:
     def __exit__(self, *_: object) -> None:
         self._here.close()
 
-    def events(self, text: str) -> Generator[Json, None, None]:
+    def events(self, text: str, *, whole: bool = False) -> Generator[Json, None, None]:
         """The answer as scripts read it: one ``search``, or ``hits``, ``wave``, ``text`` and ``answer``.
 
-        Closing the iterator cancels. Raises `QuireError`, the same wherever the answer is made.
+        With ``whole`` only the last event counts, and the others may come twice. Closing the iterator
+        cancels. Raises `QuireError`, the same wherever the answer is made.
         """
         inquiry = {"text": text, **self._options}
         if self._client is not None:
             try:
-                yield from self._from_engine(self._client, inquiry)
+                yield from self._from_engine(self._client, inquiry, whole)
                 return
             except Unavailable as error:
                 self._session.diagnostics.note(f"going on without the background engine: {error}")
@@ -55,7 +56,7 @@ class Questions:
 
     def last(self, text: str) -> Json:
         """The final event of the answer, without its type: ``quire.search/1`` or ``quire.answer/1``."""
-        *_, event = self.events(text)
+        *_, event = self.events(text, whole=True)
         return finished(event)
 
     def warn_if_behind(self, document: Json) -> None:
@@ -65,8 +66,8 @@ class Questions:
             remedy = "; run 'quire index' to finish it" if self._client is None else at_work
             self._session.diagnostics.warning("the index is incomplete" + remedy)
 
-    def _from_engine(self, client: EngineClient, inquiry: Json) -> Generator[Json, None, None]:
-        events = client.stream(f"/v1/{self._kind}", inquiry)
+    def _from_engine(self, client: EngineClient, inquiry: Json, whole: bool) -> Generator[Json, None, None]:
+        events = client.stream(f"/v1/{self._kind}", inquiry, whole=whole)
         try:
             with Progress(self._session.diagnostics, delay=QUIET_SECONDS) as progress:
                 for event in events:

@@ -9,15 +9,19 @@ from collections.abc import Generator
 from typing import Literal
 
 from quire import contract
+from quire.choice import Choice
 from quire.contract import Json
 from quire.inquiry import Inquiry
-from quire.server.vaults import OpenVault, OpenVaults
+from quire.server.vaults import OpenVault, OpenVaults, WatchEnded
 from quire_engine.errors import IndexLockedError
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 30.0
-"""Seconds that a question waits for the index; after that it is answered from what is there."""
+_PATIENCE = {"search": 3.0, "ask": 30.0}
+"""Seconds that a question waits for notes that are being read, and is then answered from what is there.
+
+To abstain because of notes that are not read yet would be wrong; a list of hits says what it is made of.
+"""
 
 
 def events(
@@ -27,13 +31,26 @@ def events(
 
     Raises `QuireError` as the same command does in process.
     """
-    begun = time.perf_counter()
     choice = inquiry.choice
-    folder = choice.vault
     if choice.remark:
         yield {"type": "note", "text": choice.remark}
+    try:
+        yield from _answered(vaults, kind, inquiry, choice, cancelled)
+    except WatchEnded:  # nothing is said yet; what lies there now is opened
+        yield from _answered(vaults, kind, inquiry, choice, cancelled)
+
+
+def _answered(
+    vaults: OpenVaults,
+    kind: Literal["search", "ask"],
+    inquiry: Inquiry,
+    choice: Choice,
+    cancelled: threading.Event,
+) -> Generator[Json, None, None]:
+    begun = time.perf_counter()
+    folder = choice.vault
     with vaults.use(folder, choice.settings) as vault:
-        fresh = not inquiry.sync or (yield from _freshen(vault, cancelled))
+        fresh = not inquiry.sync or (yield from _freshen(vault, _PATIENCE[kind], cancelled))
         settled = time.perf_counter()
         if cancelled.is_set():
             return
@@ -45,14 +62,20 @@ def events(
     )
 
 
-def _freshen(vault: OpenVault, cancelled: threading.Event) -> Generator[Json, None, bool]:
-    waiting = vault.freshen(_PATIENCE, cancelled)
+def _freshen(vault: OpenVault, patience: float, cancelled: threading.Event) -> Generator[Json, None, bool]:
+    waiting = vault.freshen(patience, cancelled)
     try:
         while True:
             yield {"type": "progress", **contract.progress(next(waiting))}
     except StopIteration as end:
         if not end.value:
-            yield {"type": "note", "text": "the index is not up to date yet; going on with what is there"}
+            reading = vault.reading
+            far = (
+                f"{reading.done:,} of {reading.total:,} notes are read so far"
+                if reading
+                else "the index is not up to date yet"
+            )
+            yield {"type": "note", "text": f"{far}; going on with what is there"}
         return bool(end.value)
     except IndexLockedError:
         yield {"type": "note", "text": "another process is updating the index; going on with what is there"}

@@ -37,13 +37,14 @@ class Life:
 
     def __init__(self, address: Address, mark: str, log_file: Path) -> None:
         self._address = address
+        self._socket = _identity(address.socket)
         self._begun = time.time()
         self._log_file = log_file
         self._vaults = OpenVaults()
         self._desk = Desk(mark, self._vaults, self._report)
 
     def run(self, listener: socket.socket) -> None:
-        """Answer what comes in on ``listener``; at the end close everything."""
+        """Answer what comes in on ``listener``, the address's socket; at the end close everything."""
         config = uvicorn.Config(
             self._desk.application(),
             http=OwnUserProtocol,
@@ -72,11 +73,19 @@ class Life:
             if await asyncio.to_thread(self._is_unneeded):
                 log.info("nothing was asked for %g minutes", self._vaults.idle_minutes)
                 break
+            if not self._is_reachable():
+                log.warning("%s is gone or another's: nobody can ask any more", self._address.socket)
+                break
         # Who comes from now on starts another engine, which waits for this one's lock.
-        with suppress(FileNotFoundError):
-            self._address.socket.unlink()
+        if self._is_reachable():
+            with suppress(FileNotFoundError):
+                self._address.socket.unlink()
         server.should_exit = True
         await serving
+
+    def _is_reachable(self) -> bool:
+        """Whether the socket is where clients look for it."""
+        return self._socket is not None and _identity(self._address.socket) == self._socket
 
     def _is_unneeded(self) -> bool:
         self._vaults.close_unused()
@@ -100,6 +109,15 @@ class Life:
             "questions": self._desk.questions,
             "vaults": [vault.report() for vault in self._vaults.all()],
         }
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from a later one of its name; ``None`` when there is none."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _memory_bytes() -> int:

@@ -17,7 +17,8 @@ def begin(key: str) -> Path:
     """Log to the file from now on, and return it. Raises `OSError` when it cannot be written."""
     file = locations.engine_log(key)
     locations.private_dir(file.parent)
-    handler = _Log(file, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8")
+    # Names of folders need not be UTF-8.
+    handler = _Log(file, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8", errors="backslashreplace")
     file.chmod(0o600)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()

@@ -24,7 +24,7 @@ _BUFFERED = 1024
 """Events that wait for a slow client; an answer seldom has more, so that it does not hold up its worker."""
 _SLOWEST = 10.0
 """Seconds without room for one more event after which a client counts as gone."""
-_HEARTBEAT = 5.0
+_HEARTBEAT = 2.0
 
 
 class Busy(Exception):

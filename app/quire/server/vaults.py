@@ -26,8 +26,14 @@ _FEW_SECONDS = 10.0
 """A first question waits so long for the vectors of so few chunks; for those of more it does not wait."""
 _VECTORS = 1.6
 """Seconds that any question has for the vectors of an edit; `Engine.settle` knows how few are worth it."""
+_LONGEST = 30.0
+"""Seconds that any question waits for the index."""
 _LEAVING = 1.0
 """Seconds for closing everything when the process ends."""
+
+
+class WatchEnded(StoreError):
+    """The vault's folder, or its index, is not the one that was opened; it can be opened anew."""
 
 
 class OpenVault:
@@ -44,15 +50,23 @@ class OpenVault:
         self._progress: SyncProgress | None = None
         self._settled = False
         self._first_look = 0.0
-        self._inode = _inode(folder)
+        self._inodes = _inodes(folder)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"watch {folder.name}", daemon=True)
         self._thread.start()
 
     @property
     def usable(self) -> bool:
-        """Whether the next question may go here: the watch lives, and the index is where it was."""
-        return self._thread.is_alive() and _inode(self.folder) == self._inode
+        """Whether the next question may go here: the watch lives, vault and index are where they were."""
+        return self._thread.is_alive() and _inodes(self.folder) == self._inodes
+
+    @property
+    def reading(self) -> SyncProgress | None:
+        """How many notes are read, in a sync that has read some and not all."""
+        progress = self._progress
+        if progress is None or progress.stage != "index" or not 0 < progress.done < progress.total:
+            return None
+        return progress
 
     @property
     def working(self) -> bool:
@@ -68,17 +82,20 @@ class OpenVault:
     def freshen(self, patience: float, cancelled: threading.Event) -> Generator[SyncProgress, None, bool]:
         """Wait until what was changed before this call is indexed; returns False when that takes too long.
 
-        Yields how far the sync is. Raises the `QuireError` that keeps the index from being updated.
+        That is ``patience`` seconds while notes are being read, of which the newest can be found already.
+        Yields how far the sync is. Raises `WatchEnded`, or the `QuireError` that keeps the index from being
+        updated.
         """
-        deadline = time.monotonic() + patience
+        begun = time.monotonic()
         told = self._progress
         while not (self.engine.settle(_SLICE) and self._may_answer()):
-            if cancelled.is_set() or time.monotonic() > deadline:
+            waited = time.monotonic() - begun
+            if cancelled.is_set() or waited > _LONGEST or (waited > patience and self.reading):
                 return False
+            if not self.usable:
+                raise WatchEnded(str(self.trouble or "the vault is not watched any more; ask again"))
             if self.trouble is not None:
                 raise self.trouble
-            if not self._thread.is_alive():
-                raise StoreError("the vault is not watched any more; ask again")
             if (progress := self._progress) is not None and progress is not told:
                 yield progress
                 told = progress
@@ -244,9 +261,9 @@ class OpenVaults:
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _inode(vault: Path) -> int:
-    """What tells the vault's index folder from another one that takes its place; 0 when it is gone."""
+def _inodes(vault: Path) -> tuple[int, ...]:
+    """What tells a vault and its index from others that take their places; nothing when one is gone."""
     try:
-        return locations.index_dir(vault).stat().st_ino
+        return vault.stat().st_ino, locations.index_dir(vault).stat().st_ino
     except OSError:
-        return 0
+        return ()

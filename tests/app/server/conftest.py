@@ -18,6 +18,8 @@ import pytest
 
 from quire.client import EngineClient
 
+from ..conftest import write_notes
+
 _PATIENCE = 60.0
 
 
@@ -71,6 +73,40 @@ class Background:
         finished = self.run(*arguments, "--json", **variables)
         assert finished.stderr == ""
         return json.loads(finished.stdout)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iterator[Background]:
+    """The place of `running`."""
+    base, folder = tmp_path_factory.mktemp("shared"), Path(tempfile.mkdtemp(prefix="quire-", dir="/tmp"))
+    vault = write_notes(base / "notes")
+    colours = ("NO_COLOR", "FORCE_COLOR")
+    others = {k: v for k, v in os.environ.items() if not k.startswith("QUIRE_") and k not in colours}
+    place = Background(
+        {
+            **others,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "QUIRE_CONFIG": str(base / "config.toml"),
+            "QUIRE_DATA_DIR": str(base / "data"),
+            "QUIRE_CACHE_DIR": str(model_cache),
+            "QUIRE_RUNTIME_DIR": str(folder / "run"),
+            "QUIRE_VAULT": str(vault),
+            "QUIRE_ANSWER__MODEL": "extractive",
+        },
+        vault,
+    )
+    try:
+        yield place
+    finally:
+        place.client.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def running(environment: dict[str, str], shared: Background) -> Background:
+    """An engine that runs, for all tests that leave it, its vault and its settings as they are."""
+    shared.client.start()
+    return shared
 
 
 @pytest.fixture

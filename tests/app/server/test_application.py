@@ -28,25 +28,23 @@ def ask(background: Background, method: str, path: str, body: bytes = b"") -> tu
     return int(head_lines.split()[1]), [line for line in content.splitlines() if line]
 
 
-def test_scripts_can_speak_to_it(background: Background) -> None:
-    background.run("engine", "restart")
-    question = {"text": "prune roses", "limit": 2, "vault": str(background.vault)}
-    status, lines = ask(background, "POST", "/v1/search", json.dumps(question).encode())
+def test_scripts_can_speak_to_it(running: Background) -> None:
+    question = {"text": "prune roses", "limit": 2, "vault": str(running.vault)}
+    status, lines = ask(running, "POST", "/v1/search", json.dumps(question).encode())
     record = json.loads(lines[-1])
     assert status == 200
     assert record["schema"] == "quire.search/1"
     assert record["hits"][0]["path"] == "Garden/Roses.md"
     assert len(record["hits"]) == 2
 
-    status, lines = ask(background, "POST", "/v1/ask", json.dumps(question).encode())
+    status, lines = ask(running, "POST", "/v1/ask", json.dumps(question).encode())
     assert [json.loads(line)["type"] for line in lines][-1] == "answer"
 
-    status, (health,) = ask(background, "GET", "/v1/health")
-    assert (status, json.loads(health)["build"]) == (200, background.json("engine", "status")["build"])
+    status, (health,) = ask(running, "GET", "/v1/health")
+    assert (status, json.loads(health)["build"]) == (200, running.json("engine", "status")["build"])
 
 
-def test_what_is_no_question_is_refused_in_words(background: Background) -> None:
-    background.run("engine", "restart")
+def test_what_is_no_question_is_refused_in_words(running: Background) -> None:
     wrong = [
         (b"", 422),
         (b"{", 422),
@@ -61,33 +59,33 @@ def test_what_is_no_question_is_refused_in_words(background: Background) -> None
         (b'{"text": "x", "vault": "/nowhere"}', 400),
     ]
     for body, expected in wrong:
-        status, lines = ask(background, "POST", "/v1/search", body)
+        status, lines = ask(running, "POST", "/v1/search", body)
         assert status == expected, body[:50]
         error = json.loads(lines[-1])
         assert error["type"] == "error"
         assert error["kind"] == "ConfigError"
         assert error["message"].isprintable()
-    assert ask(background, "GET", "/v1/search")[0] == 405
-    assert ask(background, "GET", "/elsewhere")[0] == 404
-    assert "Traceback" not in background.log
+    assert ask(running, "GET", "/v1/search")[0] == 405
+    assert ask(running, "GET", "/elsewhere")[0] == 404
+    assert "Traceback" not in running.log
 
 
-def test_clients_that_read_nothing_hold_up_nobody(background: Background) -> None:
-    background.run("search", "roses")
-    question = json.dumps({"text": "roses", "vault": str(background.vault)}).encode()
+def test_clients_that_read_nothing_hold_up_nobody(running: Background) -> None:
+    running.run("search", "roses")
+    question = json.dumps({"text": "roses", "vault": str(running.vault)}).encode()
     head = f"POST /v1/search HTTP/1.0\r\nhost: quire\r\ncontent-length: {len(question)}\r\n\r\n".encode()
     lazy = []
     try:
         for _ in range(20):
             connection = socket.socket(socket.AF_UNIX)
             lazy.append(connection)
-            connection.connect(str(background.client.address.socket))
+            connection.connect(str(running.client.address.socket))
             connection.sendall(head + question)
-        assert background.run("search", "roses").returncode == 0
+        assert running.run("search", "roses").returncode == 0
     finally:
         for connection in lazy:
             connection.close()
-    assert background.run("search", "roses").returncode == 0
+    assert running.run("search", "roses").returncode == 0
 
 
 @pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="the system does not tell")

@@ -20,6 +20,7 @@ import quire
 import quire_engine
 from quire.client import Unavailable
 
+from ..conftest import Quire
 from .conftest import Background, eventually
 
 QUESTION = "when to prune roses"
@@ -74,15 +75,14 @@ class TestStart:
         finally:
             other.client.stop()
 
-    def test_it_stands_nowhere_and_holds_no_terminal(self, background: Background) -> None:
-        background.run("engine", "restart")
-        process = Path("/proc", str(background.pid))
+    def test_it_stands_nowhere_and_holds_no_terminal(self, running: Background) -> None:
+        process = Path("/proc", str(running.pid))
         if not process.exists():
             pytest.skip("needs /proc")
         assert (process / "cwd").readlink() == Path("/")
         assert (process / "fd" / "0").readlink() == Path("/dev/null")
         assert {(process / "fd" / str(n)).readlink().suffix for n in (1, 2)} == {".log"}
-        assert os.getsid(background.pid or 0) != os.getsid(0)
+        assert os.getsid(running.pid or 0) != os.getsid(0)
 
 
 class TestRecovery:
@@ -95,15 +95,22 @@ class TestRecovery:
         assert (again.returncode, again.stderr) == (0, "")
         assert background.pid not in (None, pid)
 
-    def test_one_that_dies_while_it_answers_is_started_again(self, background: Background) -> None:
+    @pytest.mark.parametrize(
+        ("command", "said"),
+        [(["search"], b""), (["ask", "--json"], b'HTTP/1.1 200 OK\r\n\r\n{"type": "hits", "hits": []}\n')],
+    )
+    def test_one_that_dies_while_it_answers_is_started_again(
+        self, background: Background, command: list[str], said: bytes
+    ) -> None:
         """A socket that accepts a question and closes: what a client sees of an engine that crashes."""
         background.client.address.claim()
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(background.client.address.socket))
             listener.listen()
-            client = background.popen("search", QUESTION)
+            client = background.popen(*command, QUESTION)
             connection, _ = listener.accept()
-            connection.recv(10)
+            connection.recv(2**20)
+            connection.sendall(said)
             background.client.address.socket.unlink()
             connection.close()
             out, err = client.communicate(timeout=120)
@@ -114,11 +121,25 @@ class TestRecovery:
         self, background: Background, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pid = hang(background, monkeypatch)
-        monkeypatch.setattr("quire.client._SILENCE", 10.0)
+        monkeypatch.setattr("quire.client._SILENCE", 0.5)
         question = {"text": QUESTION, "vault": str(background.vault)}
         events = list(background.client.stream("/v1/search", question))
+        assert "does not answer" in events[0]["text"]
         assert events[-1]["hits"][0]["path"] == "Garden/Roses.md"
         assert background.pid not in (None, pid)
+
+    def test_one_that_lost_its_socket_is_replaced_or_leaves(
+        self, background: Background, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pid = hang(background, monkeypatch)  # so that it does not notice by itself
+        background.client.address.socket.unlink()
+        assert f"process {pid}" in background.run("engine", "status").stderr
+        again = background.run("search", QUESTION)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert background.pid not in (None, pid)
+        background.client.address.socket.unlink()
+        eventually(lambda: background.pid is None, "leaving")
+        assert "is gone or another's" in background.log
 
     def test_a_socket_that_was_left_behind_is_taken_over(self, background: Background) -> None:
         background.client.address.claim()
@@ -221,12 +242,12 @@ class TestEnd:
 
 
 class TestAccess:
-    def test_nobody_else_can_reach_in(self, background: Background) -> None:
-        background.run("search", QUESTION)
-        address = background.client.address
+    def test_nobody_else_can_reach_in(self, running: Background) -> None:
+        running.run("search", QUESTION)
+        address = running.client.address
         assert stat.S_IMODE(address.folder.stat().st_mode) == 0o700
         assert stat.S_IMODE(address.socket.stat().st_mode) == 0o600
-        (log,) = Path(background.environment["QUIRE_DATA_DIR"], "logs").iterdir()
+        (log,) = Path(running.environment["QUIRE_DATA_DIR"], "logs").iterdir()
         assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
     @pytest.mark.parametrize("kind", ["open", "link", "file"])
@@ -250,6 +271,24 @@ class TestAccess:
 
 
 class TestCommands:
+    def test_without_a_command_it_is_explained(self, quire: Quire) -> None:
+        outcome = quire("engine")
+        assert (outcome.code, outcome.err) == (0, "")
+        assert outcome.out == quire("engine", "--help").out
+
+    def test_status_creates_nothing(
+        self, quire: Quire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        before = sorted(tmp_path.rglob("*"))
+        monkeypatch.setenv("QUIRE_RUNTIME_DIR", "/tmp/quire-none/run")
+        assert quire("engine", "status").code == 0
+        assert not Path("/tmp/quire-none").exists()
+        monkeypatch.setenv("QUIRE_RUNTIME_DIR", "run")
+        outcome = quire("engine", "status")
+        assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+        assert "absolute" in outcome.err
+        assert sorted(tmp_path.rglob("*")) == before
+
     def test_status_tells_what_it_does(self, background: Background) -> None:
         assert background.json("engine", "status") == {"schema": "quire.engine/1", "running": False}
         assert "not running" in background.run("engine", "status").stdout
@@ -280,6 +319,8 @@ class TestCommands:
         assert "starts as process" in log.stdout
         assert "search in" in log.stdout
         assert "prune" not in log.stdout
+        last = background.run("engine", "logs", "-n", "1")
+        assert last.stdout == log.stdout.splitlines(keepends=True)[-1]
 
     def test_logs_can_be_followed(self, background: Background) -> None:
         background.run("engine", "restart")
@@ -308,7 +349,7 @@ class TestClient:
         )
         assert set(finished.stdout.split()) - set(sys.stdlib_module_names) == {"quire"}
 
-    def test_a_search_through_the_engine_loads_nothing_heavy(self, background: Background) -> None:
+    def test_a_search_through_the_engine_loads_nothing_heavy(self, running: Background) -> None:
         code = (
             "import sys\n"
             "from quire.cli.main import main\n"
@@ -317,7 +358,7 @@ class TestClient:
         )
         finished = subprocess.run(
             [sys.executable, "-c", code],
-            capture_output=True, text=True, env=background.environment, check=True,
+            capture_output=True, text=True, env=running.environment, check=True,
         )  # fmt: skip
         loaded = set(finished.stderr.split())
         heavy = {"pydantic", "numpy", "quire_engine.settings", "quire_engine.records", "quire_engine.engine"}
@@ -325,18 +366,15 @@ class TestClient:
         assert "Garden/Roses.md" in finished.stdout
 
 
-def test_documents_are_the_same_with_and_without_it(background: Background) -> None:
-    background.run("search", QUESTION)
+def test_documents_are_the_same_with_and_without_it(running: Background) -> None:
+    running.run("search", QUESTION)
     for kind in ("search", "ask"):
-        through = background.json(kind, QUESTION)
-        within = background.json(kind, QUESTION, "--no-daemon")
+        through = running.json(kind, QUESTION)
+        within = running.json(kind, QUESTION, "--no-daemon")
         assert without_timings(through) == without_timings(within)
         assert list(through) == list(within)
         lines = [
-            [
-                json.loads(line)
-                for line in background.run(kind, QUESTION, "--jsonl", *flags).stdout.splitlines()
-            ]
+            [json.loads(line) for line in running.run(kind, QUESTION, "--jsonl", *flags).stdout.splitlines()]
             for flags in ((), ("--no-daemon",))
         ]
         assert list(map(without_timings, lines[0])) == list(map(without_timings, lines[1]))

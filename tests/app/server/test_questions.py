@@ -30,11 +30,11 @@ COMMANDS = [
 
 
 class TestSameOutcome:
-    def test_of_commands(self, background: Background) -> None:
-        assert background.run("search", QUESTION).returncode == 0
+    def test_of_commands(self, running: Background) -> None:
+        assert running.run("search", QUESTION).returncode == 0
         for arguments in COMMANDS:
-            through = background.run(*arguments)
-            within = background.run(*arguments, "--no-daemon")
+            through = running.run(*arguments)
+            within = running.run(*arguments, "--no-daemon")
             assert through.stdout == within.stdout, arguments
             assert (through.returncode, through.stderr) == (within.returncode, within.stderr), arguments
 
@@ -64,21 +64,21 @@ class TestSameOutcome:
                 variables,
             )
 
-    def test_of_a_folder_with_an_odd_name(self, background: Background, tmp_path: Path) -> None:
+    def test_of_a_folder_with_an_odd_name(self, running: Background, tmp_path: Path) -> None:
         odd = tmp_path / "b\udce4r [1]"
         try:
             odd.mkdir()
         except (OSError, UnicodeEncodeError):
             pytest.skip("this file system takes only UTF-8")
         (odd / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
-        outcome = background.run("search", "ferry", "--vault", str(odd))
+        outcome = running.run("search", "ferry", "--vault", str(odd))
         assert (outcome.returncode, outcome.stderr) == (0, "")
         assert outcome.stdout.startswith("Tide.md")
 
 
 class TestMissingModel:
-    def test_a_search_needs_no_language_model(self, background: Background) -> None:
-        outcome = background.run("search", QUESTION, QUIRE_ANSWER__MODEL="/nonexistent.gguf")
+    def test_a_search_needs_no_language_model(self, running: Background) -> None:
+        outcome = running.run("search", QUESTION, QUIRE_ANSWER__MODEL="/nonexistent.gguf")
         assert (outcome.returncode, outcome.stderr) == (0, "")
         assert "Garden/Roses.md" in outcome.stdout
 
@@ -102,21 +102,21 @@ class TestFreshness:
         assert (again.returncode, again.stderr) == (0, "")
         assert "Garden/Roses.md" in again.stdout
 
-    def test_no_sync_answers_from_what_is_there(self, background: Background) -> None:
-        assert background.run("search", QUESTION, "--no-sync").returncode in (0, 3, 5)
+    def test_no_sync_answers_from_what_is_there(self, running: Background) -> None:
+        assert running.run("search", QUESTION, "--no-sync").returncode in (0, 3, 5)
 
 
 class TestBatch:
-    def test_each_question_gets_its_line(self, background: Background) -> None:
+    def test_each_question_gets_its_line(self, running: Background) -> None:
         given = '{"id": "a", "text": "prune roses"}\n\nkiln temperature\n{"id": 7, "text": "compost"}\n'
-        outcome = background.run("search", "--batch", "-", given=given)
+        outcome = running.run("search", "--batch", "-", given=given)
         lines = [json.loads(line) for line in outcome.stdout.splitlines()]
         assert outcome.returncode == 0
         assert [line["id"] for line in lines] == ["a", 3, 7]
         assert [line["hits"][0]["path"] for line in lines] == [
             "Garden/Roses.md", "Workshop/Kiln.md", "Garden/Compost.md",
         ]  # fmt: skip
-        assert background.pid is not None
+        assert running.pid is not None
 
 
 class TestLanguageModel:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import threading
 import time
@@ -10,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from quire.contract import Json
+from quire.inquiry import Inquiry
+from quire.server import answers
 from quire.server import vaults as module
 from quire.server.vaults import OpenVault, OpenVaults
 from quire_engine import Settings
 from quire_engine.errors import StoreError, VaultError
 from quire_engine.indexing import keeper
+from quire_engine.indexing.indexer import Indexer
+from quire_engine.progress import Meter
 from quire_engine.settings import AnswerSettings, EngineSettings
 
 from .conftest import eventually
@@ -103,6 +110,61 @@ class TestUse:
         with vaults.use(own_vault, SETTINGS) as second:
             assert second is not first
             assert settled(second)
+
+
+def answer(vaults: OpenVaults, folder: Path, text: str) -> list[Json]:
+    """The events of a search, but for its progress."""
+    inquiry = Inquiry(text=text, vault=str(folder), environment={"QUIRE_ANSWER__MODEL": "extractive"})
+    events = answers.events(vaults, "search", inquiry, threading.Event())
+    return [event for event in events if event["type"] != "progress"]
+
+
+class TestAnswers:
+    def test_a_search_does_not_wait_until_all_of_a_new_vault_is_read(
+        self, vaults: OpenVaults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path / "big"
+        folder.mkdir()
+        for number in range(700):
+            (folder / f"{number}.md").write_text(f"# Note {number}\n\nSome words.\n")
+            os.utime(folder / f"{number}.md", (number, number))
+        (folder / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
+        release, calls = threading.Event(), []
+        catch_up = Indexer.catch_up_keywords
+
+        def slow(indexer: Indexer, meter: Meter) -> None:
+            catch_up(indexer, meter)
+            calls.append(meter)
+            if len(calls) == 2:  # the first at the beginning, the second after some notes
+                release.wait(60)
+
+        monkeypatch.setattr(Indexer, "catch_up_keywords", slow)
+        monkeypatch.setitem(answers._PATIENCE, "search", 0.0)
+        note, result = answer(vaults, folder, "ferry")
+        release.set()
+        assert re.match(r"\d+ of 701 notes are read so far;", note["text"])
+        assert result["hits"][0]["path"] == "Tide.md"
+        assert result["incomplete"]
+
+    def test_a_vault_that_is_replaced_meanwhile_is_opened_anew(
+        self, vaults: OpenVaults, own_vault: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (result,) = answer(vaults, own_vault, "ferry")
+        assert "Tide.md" not in {hit["path"] for hit in result["hits"]}
+        (opened,) = vaults.all()
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
+
+        def replace(_: float) -> bool:
+            own_vault.rename(tmp_path / "old")
+            other.rename(own_vault)
+            return False
+
+        monkeypatch.setattr(opened.engine, "settle", replace)
+        (result,) = answer(vaults, own_vault, "ferry")
+        assert [hit["path"] for hit in result["hits"]] == ["Tide.md"]
+        assert not result["incomplete"]
 
 
 class TestFreshen:
