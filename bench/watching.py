@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.report import Figure, latency
-from bench.vaults import note_files, questions
+from bench.vaults import questions
 from bench.workshop import Workshop
 from quire_engine import Engine
 
@@ -26,8 +26,11 @@ def measure(workshop: Workshop) -> list[Figure]:
     asked = questions(indexed.vault, 2 * edits, seed=7)
     keyword: list[float] = []
     semantic: list[float] = []
+    # Notes of its own: what is appended to others may end up in a comment or a code fence.
+    files = [indexed.vault / f"Edited {number}.md" for number in range(edits)]
+    for number, file in enumerate(files):
+        file.write_text(f"# Edited {number}\n\nNothing is here yet.\n", encoding="utf-8")
     with Engine.open(indexed.vault) as engine, _watched(engine) as changed:
-        files = note_files(indexed.vault)[:: max(1, indexed.notes // edits)][:edits]
         for number, file in enumerate(files):
             first, second = (" ".join(words.split())[:80] for words in asked[2 * number : 2 * number + 2])
             text = f"{first} and {second}, edit {number}."  # short: one passage holds it
