@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _FIRST_SLAB, _LEAST_SLAB, _MOST_SLAB = 16, 8, 8192
 _SLAB_SECONDS = 0.3
 """About how long a slab takes to embed: what an interruption loses, and what a new edit waits for."""
+_EDIT = 8
+"""Up to so many texts are an edit, which somebody may be waiting for."""
 _REBALANCE = 4
 """Splits and merges of shards, at most, after each slab: an index that grows stays quick to search."""
 _WAIT = 60.0
@@ -165,7 +167,8 @@ class Embedding:
         return model.submit(self._embed, list(slab.texts.values()))
 
     def _embed(self, texts: Sequence[str]) -> tuple[FloatArray, float]:
-        self._questions.give_way()
+        if len(texts) > _EDIT:
+            self._questions.give_way()
         begun = time.monotonic()
         return self._embedder.embed_passages(texts), time.monotonic() - begun
 

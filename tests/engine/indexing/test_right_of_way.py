@@ -1,0 +1,44 @@
+"""Questions go first."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from quire_engine.indexing.right_of_way import RightOfWay
+
+
+def test_background_work_waits_until_the_last_question_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = RightOfWay()
+    order: list[str] = []
+    begun = threading.Event()
+
+    def work() -> None:
+        begun.set()
+        way.give_way()
+        order.append("work")
+
+    monkeypatch.setattr("quire_engine.indexing.right_of_way._PATIENCE", 60.0)
+    with way:
+        with way:
+            thread = threading.Thread(target=work)
+            thread.start()
+            assert begun.wait(30)
+        order.append("answered")
+    thread.join(30)
+    assert order == ["answered", "work"]
+
+
+def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quire_engine.indexing.right_of_way._PATIENCE", 0.01)
+    way = RightOfWay()
+    with way:
+        way.give_way()
+
+
+def test_without_questions_there_is_nothing_to_wait_for() -> None:
+    way = RightOfWay()
+    with way:
+        pass
+    way.give_way()
