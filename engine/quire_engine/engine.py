@@ -162,8 +162,8 @@ class Engine:
 
         ``wait`` is how many seconds to wait for another process that is writing; after that
         `IndexLockedError` is raised. With ``embed=False`` vectors and names are left for a later call; else
-        they are made here, or waited for when another process is making them. With ``few`` they are made only
-        when no more than so many are missing, and nobody is waited for.
+        they are made here, or waited for when another process is making them. With ``few``, for
+        those who wait for an answer, vectors are made only when no more than so many are missing.
         """
         indexer, embedding = self._writers()
         with self._shown(progress) as meter:
@@ -171,7 +171,8 @@ class Engine:
             if not embed or (few is not None and report.pending > few):
                 return report
             embedded = embedding.run(meter, lambda: False, follow=few is None)
-            indexer.find_names()
+            if few is None:
+                indexer.find_names()
             return replace(
                 report,
                 embedded=embedded,

@@ -146,3 +146,15 @@ class TestEarlyVectors:
         assert early.get([1, 2, 3, 4]).keys() == {1, 2}
         assert early.take().keys() == {1, 2}
         assert early.take() == {}
+
+
+def test_who_waits_for_an_answer_has_few_vectors_made_and_no_names_looked_for(
+    engine: Engine, vault: Path
+) -> None:
+    assert engine.sync(few=NOTES - 1).pending == NOTES
+    (vault / "n00.md").write_text("The chest is gone. See [[n01]].\n")
+    assert engine.sync(few=NOTES).pending == 0
+    queued = "SELECT count(*) FROM entity_queue"
+    assert engine._reader._value(queued) == NOTES
+    engine.sync()
+    assert engine._reader._value(queued) == 0
