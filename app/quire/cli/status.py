@@ -51,7 +51,8 @@ def status_lines(status: IndexStatus, palette: Palette, *, now: float) -> Iterat
     yield row("passages", f"{status.chunks:,}, {counted(status.vectors, 'vector')}{waiting}")
     for label, step in (("indexing", status.indexing), ("embedding", status.embedding)):
         if step is not None:
-            yield row(label, palette.doubtful(step_details(contract.progress(step))))
+            details = step_details(contract.progress(step)) or "looking for changes"
+            yield row(label, palette.doubtful(details))
     if status.unresolved_links:
         yield row("links", f"{status.unresolved_links:,} without a note to lead to")
     yield row("search", f"{inert(status.embedding_model)} on {inert(status.embedding_runtime)}")

@@ -54,3 +54,6 @@ class TestProgress:
     def test_time_is_left_out_while_nobody_works(self) -> None:
         waiting = replace(STATUS, pending=1, embedding=SyncProgress("embed", 4, 5))
         assert "embedding 4/5" in shown(waiting).splitlines()
+
+    def test_work_whose_extent_is_not_known_yet_has_words(self) -> None:
+        assert "indexing  looking for changes" in shown(replace(STATUS, indexing=SyncProgress("scan", 0, 0)))
