@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict
@@ -68,10 +67,9 @@ class ProgressBoard:
         self._posted = now
         word = json.dumps({"pid": os.getpid(), **asdict(progress)})
         with suppress(OSError):
-            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=f".{_BOARD}-")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(word)
-            Path(name).replace(self._file)
+            scratch = self._file.with_name(f".{_BOARD}-{os.getpid()}")
+            scratch.write_text(word, encoding="utf-8")
+            scratch.replace(self._file)
             self._ours = True
 
     def clear(self) -> None:

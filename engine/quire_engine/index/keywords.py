@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from quire_engine.analysis import terms
-from quire_engine.errors import ConfigError
+from quire_engine.analysis import query_terms, terms
+from quire_engine.errors import ConfigError, StoreError
 from quire_engine.interfaces import KeywordIndex
 
 FIELD_WEIGHTS: Mapping[str, float] = {
@@ -41,6 +42,28 @@ def weighted_terms(fields: Mapping[str, str]) -> dict[str, float]:
             for term in found:
                 weights[term] = weights.get(term, 0.0) + weight
     return weights
+
+
+def wanted_terms(query: str) -> list[str]:
+    """The terms that a question is searched by; of a very long one, the first."""
+    return query_terms(query[:20_000])[:64]
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn what a backend raises, struct errors and panics among it, into `StoreError`."""
+    try:
+        yield
+    except (StoreError, MemoryError):
+        raise
+    except BaseException as error:
+        # Tantivy panics at some damage, and a panic is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        reason = " ".join(str(error).split())
+        raise StoreError(
+            f"{what} failed ({type(error).__name__}: {reason}); run `quire index --rebuild`"
+        ) from error
 
 
 def open_keywords(folder: Path, backend: str, *, writable: bool) -> KeywordIndex:

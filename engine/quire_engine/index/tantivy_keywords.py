@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain, repeat
 from pathlib import Path
 
 import tantivy
 
-from quire_engine.analysis import query_terms
 from quire_engine.errors import StoreError
 from quire_engine.index import bm25
+from quire_engine.index.keywords import translated, wanted_terms
 
 _FORMAT = 1
 """Raised when what is indexed for the same chunk changes; an index of another format is built anew."""
@@ -53,7 +52,7 @@ class TantivyKeywords:
 
     def clear(self) -> None:
         """Throw everything away and start empty; `applied` becomes 0."""
-        with _translated("creating the keyword index"), self._lock:
+        with translated("creating the keyword index"), self._lock:
             self._seen = self._searcher = None
             shutil.rmtree(self._folder, ignore_errors=True)
             self._remove_others()
@@ -74,7 +73,7 @@ class TantivyKeywords:
 
     def count(self) -> int:
         """Chunks in the index."""
-        with _translated("reading the keyword index"), self._lock:
+        with translated("reading the keyword index"), self._lock:
             searcher = self._fresh_searcher()
             return _chunks(searcher) if searcher else 0
 
@@ -89,7 +88,7 @@ class TantivyKeywords:
 
         A chunk that is there already is replaced. ``source`` names the database whose sequence it is.
         """
-        with _translated("writing the keyword index"), self._lock:
+        with translated("writing the keyword index"), self._lock:
             # Opened and closed every time: it holds a lock, and another process may write next.
             writer = tantivy.Index.open(str(self._folder)).writer(_MEMORY, 1)
             try:
@@ -112,10 +111,10 @@ class TantivyKeywords:
         self, query: str, limit: int, *, among: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """(chunk id, BM25 score), best first; the query's terms are ORed and never parsed as syntax."""
-        wanted = query_terms(query[:20_000])[:64]
+        wanted = wanted_terms(query)
         if not wanted or limit < 1 or (among is not None and not len(among)):
             return []
-        with _translated("searching the keyword index"):
+        with translated("searching the keyword index"):
             with self._lock:
                 searcher = self._fresh_searcher()
             if searcher is None:
@@ -135,7 +134,7 @@ class TantivyKeywords:
 
     def rarity(self, words: Sequence[str]) -> dict[str, float]:
         """Inverse document frequency of each term, as BM25 weighs it."""
-        with _translated("reading the keyword index"), self._lock:
+        with translated("reading the keyword index"), self._lock:
             searcher = self._fresh_searcher()
             if searcher is None:
                 return dict.fromkeys(words, 0.0)
@@ -158,7 +157,7 @@ class TantivyKeywords:
 
     def _state(self) -> tuple[int, str] | None:
         """(sequence, source) of the last commit; ``None`` without an index."""
-        with _translated("reading the keyword index"), self._lock:
+        with translated("reading the keyword index"), self._lock:
             searcher = self._fresh_searcher()
             if searcher is None:
                 return None
@@ -222,20 +221,3 @@ def _text(term: str) -> str:
 
 def _chunks(searcher: tantivy.Searcher) -> int:
     return max(0, int(searcher.num_docs) - 1)
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn what Tantivy raises into `StoreError`."""
-    try:
-        yield
-    except (StoreError, MemoryError):
-        raise
-    except BaseException as error:
-        # Tantivy panics at some damage, and a panic is no Exception.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        reason = " ".join(str(error).split())
-        raise StoreError(
-            f"{what} failed ({type(error).__name__}: {reason}); run `quire index --rebuild`"
-        ) from error

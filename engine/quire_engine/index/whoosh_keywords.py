@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from quire_engine.analysis import query_terms
 from quire_engine.errors import StoreError
 from quire_engine.index import bm25
+from quire_engine.index.keywords import translated, wanted_terms
 
 if TYPE_CHECKING:
     from quire_engine.index.whoosh_commits import Commit
@@ -44,7 +43,7 @@ class WhooshKeywords:
         self._forget()
         if writable:
             try:
-                with _translated("opening the keyword index"), self._lock:
+                with translated("opening the keyword index"), self._lock:
                     exists = self._refreshed() is not None
                     self._live_segments()  # a lost segment shows only when it is opened
             except StoreError:
@@ -58,7 +57,7 @@ class WhooshKeywords:
         """Throw everything away and start empty; `applied` becomes 0."""
         from quire_engine.index.whoosh_commits import EMPTY, write_commit
 
-        with _translated("creating the keyword index"), self._lock:
+        with translated("creating the keyword index"), self._lock:
             self._forget()
             shutil.rmtree(self._folder, ignore_errors=True)
             self._remove_others()
@@ -96,7 +95,7 @@ class WhooshKeywords:
         from quire_engine.index.whoosh_commits import INDEX, due_for_merging, write_commit
         from quire_engine.index.whoosh_segments import merge, write_chunks
 
-        with _translated("writing the keyword index"), self._lock:
+        with translated("writing the keyword index"), self._lock:
             commit = self._refreshed()
             if commit is None:
                 raise FileNotFoundError(f"{self._folder} was removed")
@@ -119,16 +118,16 @@ class WhooshKeywords:
         self, query: str, limit: int, *, among: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """(chunk id, BM25F score), best first; the query's terms are ORed and never parsed as syntax."""
-        wanted = query_terms(query[:20_000])[:64]
+        wanted = wanted_terms(query)
         if not wanted or limit < 1:
             return []
-        with _translated("searching the keyword index"), self._lock:
+        with translated("searching the keyword index"), self._lock:
             snapshot = self._patiently(self._fresh_snapshot)
             return snapshot.search(wanted, limit, among) if snapshot else []
 
     def rarity(self, words: Sequence[str]) -> dict[str, float]:
         """Inverse document frequency of each term, as BM25 weighs it."""
-        with _translated("reading the keyword index"), self._lock:
+        with translated("reading the keyword index"), self._lock:
             snapshot = self._patiently(self._fresh_snapshot)
             if snapshot is None:
                 return dict.fromkeys(words, 0.0)
@@ -156,7 +155,7 @@ class WhooshKeywords:
                 shutil.rmtree(other, ignore_errors=True)
 
     def _committed(self) -> Commit | None:
-        with _translated("reading the keyword index"), self._lock:
+        with translated("reading the keyword index"), self._lock:
             return self._patiently(self._refreshed)
 
     def _patiently(self, read: Callable[[], _T]) -> _T:
@@ -209,18 +208,3 @@ class WhooshKeywords:
 
         gone = np.asarray(chunks, dtype=np.uint64)
         return [left for part in self._live_segments() if (left := part.without(gone)).doc_count()]
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn what Whoosh and the reading of its files raise, struct errors among them, into `StoreError`."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise StoreError(
-            f"{what} failed ({type(error).__name__}: {error}); run `quire index --rebuild`"
-        ) from error

@@ -74,9 +74,7 @@ class Embedding:
             with self._desk.leading("embedding") as ours:
                 if ours:
                     embedded += self._work(meter, interrupted)
-            if ours:
-                break
-            if not follow:
+            if ours or not follow:
                 break
             meter.stage("embed", self.waiting())
             if not self._look_on(meter, interrupted) or interrupted():

@@ -261,29 +261,29 @@ class Indexer:
 
     def _readings(self, plan: _Plan) -> Iterator[list[Reading]]:
         """What is to be written, batch by batch, newest notes first; in worker processes when it is much."""
-        tasks = [_task(file, plan) for file in plan.changed]
+
+        def batches(files: Iterable[FoundFile]) -> Iterator[list[ReadTask]]:
+            return ([_task(file, plan) for file in batch] for batch in _batches(files))
+
         workers = None
-        if len(tasks) > 2 * _FIRST_BATCH and sum(f.stat.size for f in plan.changed) > _WORTH_WORKERS:
+        many = len(plan.changed) > 2 * _FIRST_BATCH
+        if many and sum(file.stat.size for file in plan.changed) > _WORTH_WORKERS:
             with suppress(NoWorkersError):  # then it is read here
                 workers = ReadPool(self._vault, self._settings, self._budget)
-        first, rest = plan.changed[:_FIRST_BATCH], plan.changed[_FIRST_BATCH:]
-        if workers is None:
-            for files in _batches(plan.changed):
-                yield self._reader.read_all([_task(file, plan) for file in files])
-            return
-        done: set[str] = set()
-        with workers:
-            yield self._reader.read_all([_task(file, plan) for file in first])
-            try:
-                batches = ([_task(file, plan) for file in files] for files in _batches(rest))
-                for readings in workers.read(batches, self._reader.read_all):
-                    done.update(map(_path, readings))
-                    yield readings
-                return
-            except NoWorkersError:
-                rest = tuple(file for file in rest if file.path not in done)
-        for files in _batches(rest):
-            yield self._reader.read_all([_task(file, plan) for file in files])
+        rest = plan.changed
+        if workers is not None:
+            first, rest = rest[:_FIRST_BATCH], rest[_FIRST_BATCH:]
+            done: set[str] = set()
+            with workers:
+                yield self._reader.read_all([_task(file, plan) for file in first])
+                try:
+                    for readings in workers.read(batches(rest), self._reader.read_all):
+                        done.update(map(_path, readings))
+                        yield readings
+                    return
+                except NoWorkersError:
+                    rest = tuple(file for file in rest if file.path not in done)
+        yield from map(self._reader.read_all, batches(rest))
 
     def _written(self, readings: Sequence[Reading], topic_of: Mapping[str, str]) -> Sequence[Reading]:
         """Write notes in one transaction; one that cannot be written is left out, and its reason returned."""

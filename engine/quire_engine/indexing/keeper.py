@@ -121,12 +121,13 @@ class Keeper:
     def _asked(self) -> int:
         """The sequence to wait for: of what was seen, or of a look at everything where that is too little."""
         with self._progressed:
-            age = time.monotonic() - self._looked
             if self._suspected > self._indexed:
                 return self._suspected
+            age = time.monotonic() - self._looked
             # Another process may have synced by other settings, or forgotten something.
-            foreign = self._indexed >= 0 and self._synced_by() != self._indexer.name
-            if foreign or age > (_LOOK_AGAIN_POLLING if self._watcher.polling else _LOOK_AGAIN):
+            foreign = self._synced_by() != self._indexer.name
+            old = age > (_LOOK_AGAIN_POLLING if self._watcher.polling else _LOOK_AGAIN)
+            if self._indexed >= 0 and (foreign or old):  # before, the first look is under way
                 self._suspected = self._watcher.suspect()
                 return self._suspected
         self._watcher.hurry()
