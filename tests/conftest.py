@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import network_guard
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -15,6 +16,9 @@ from quire_engine.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
     from quire_engine.chunking.sentences import LanguageTools
+
+# What Quire starts keeps itself off the network; `TestGuard` shows that this process is, too.
+network_guard.install()
 
 # No test asserts a time, and fixtures that properties use hold no state.
 settings.register_profile(
@@ -35,6 +39,16 @@ def session_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("QUIRE_CACHE_DIR", str(folder / "cache"))
         patch.setenv("QUIRE_NO_DAEMON", "1")  # tests of the background engine start one of their own
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def _network(request: pytest.FixtureRequest) -> Iterator[None]:
+    """None, but for tests that are marked ``loopback``."""
+    if request.node.get_closest_marker("loopback") is None:
+        yield
+        return
+    with network_guard.loopback_allowed():
+        yield
 
 
 @pytest.fixture(scope="session")

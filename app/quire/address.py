@@ -106,12 +106,15 @@ def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 def engine_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for an engine process: places made absolute, settings left out.
 
-    Settings come with every question, because they are those of the process that asks.
+    Settings come with every question, because they are those of the process that asks. QUIRE_DEBUG is none:
+    it says what the engine logs.
     """
     kept = {name: value for name, value in environment.items() if not name.startswith("QUIRE_")}
     kept.update({name: place for name in PLACES if (place := _place(environment, name))})
     if environment.get("QUIRE_RUNTIME_DIR"):
         kept["QUIRE_RUNTIME_DIR"] = str(_folder(environment))
+    if environment.get("QUIRE_DEBUG"):
+        kept["QUIRE_DEBUG"] = environment["QUIRE_DEBUG"]
     return kept
 
 

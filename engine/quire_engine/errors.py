@@ -2,10 +2,12 @@
 
     QuireError
     ├── ConfigError          a setting, flag or environment variable is wrong
+    ├── OfflineError         something would have used the network, and must not
     ├── VaultError           the vault is missing, not a folder, or cannot be read
     ├── StoreError           the index cannot be opened, read or written
     │   ├── DamagedIndexError    the database is not one, or not whole
     │   ├── IndexLockedError     another process is writing to this vault's index
+    │   ├── IndexReadOnlyError   the index, or its folder, cannot be written
     │   └── IndexTooNewError     the index was written by a newer Quire
     ├── ModelError           a model is missing, damaged or unusable
     │   └── DownloadError        a model could not be fetched
@@ -26,6 +28,10 @@ class ConfigError(QuireError):
     """A setting, flag or environment variable has a value that cannot be used."""
 
 
+class OfflineError(QuireError, PermissionError):
+    """Something would have used the network, and must not; libraries see a refused connection."""
+
+
 class VaultError(QuireError):
     """The vault does not exist, is not a folder, or cannot be read."""
 
@@ -40,6 +46,10 @@ class DamagedIndexError(StoreError):
 
 class IndexLockedError(StoreError):
     """Another process holds the write lock of this vault's index."""
+
+
+class IndexReadOnlyError(StoreError):
+    """The index, or the folder in which it lies, cannot be written; it may still be searched."""
 
 
 class IndexTooNewError(StoreError):

@@ -6,6 +6,8 @@ import errno
 import hashlib
 import os
 import re
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
@@ -55,15 +57,28 @@ def index_dir(vault: Path) -> Path:
 def private_dir(path: Path) -> Path:
     """Create ``path``, and those of its parents that are missing, for the user alone; return it.
 
-    What is kept there is trusted when it is read again (the keyword index holds a pickle), so a folder that
-    others may write to is tightened, and one of another user is refused: `PermissionError`.
+    Folders of Quire's own that exist are closed to others: ``path``, and all between it and the place that it
+    lies in. The place itself is left as it is where the user has named it, since it may be shared. What is
+    kept there is trusted when it is read again (the keyword index holds a pickle), so a folder of another
+    user is refused: `PermissionError`.
     """
     for folder in [*reversed(path.parents), path]:
         if not folder.exists():
             folder.mkdir(mode=0o700, exist_ok=True)
-    status = path.stat()
-    if status.st_uid != os.getuid():
+    if path.stat().st_uid != os.getuid():
         raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
-    if status.st_mode & 0o022:
-        path.chmod(status.st_mode & ~0o022)
+    for folder in _own(path):
+        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            folder.chmod(0o700)
     return path
+
+
+def _own(path: Path) -> Iterator[Path]:
+    """Of ``path`` and its parents, the folders that are Quire's alone."""
+    places = {data_dir(): "QUIRE_DATA_DIR", cache_dir(): "QUIRE_CACHE_DIR", models_dir(): "QUIRE_MODELS_DIR"}
+    if not any(place in (path, *path.parents) for place in places):
+        yield path
+    for folder in (path, *path.parents):
+        usual = folder in places and not os.environ.get(places[folder])
+        if usual or any(place in folder.parents for place in places):
+            yield folder

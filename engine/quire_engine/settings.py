@@ -87,6 +87,8 @@ class Settings(_Section):
 
     vault: Path | None = None
     """The folder of notes."""
+    offline: bool = False
+    """Whether ``models pull``, the only user of the network, refuses; the same as ``--offline``."""
     scan: ScanSettings = ScanSettings()
     chunking: ChunkingSettings = ChunkingSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()

@@ -88,12 +88,15 @@ class TestEngineEnvironment:
             "QUIRE_RUNTIME_DIR": "/run/q",
             "QUIRE_VAULT": "notes",
             "QUIRE_ANSWER__MODEL": "x",
+            "QUIRE_OFFLINE": "1",
+            "QUIRE_DEBUG": "1",
         }
         environment = engine_environment(given)
         assert environment == {
             "PATH": "/bin",
             "QUIRE_DATA_DIR": str(tmp_path / "data"),
             "QUIRE_RUNTIME_DIR": "/run/q",
+            "QUIRE_DEBUG": "1",
         }
         assert Address(environment).socket == Address(given).socket
 

@@ -11,11 +11,12 @@ import click
 
 from quire import contract
 from quire.cli.diagnostics import ExitCode
-from quire.cli.options import colour_option, json_option, wrong_usage
+from quire.cli.options import colour_option, json_option, offline_option, wrong_usage
 from quire.cli.progress import Progress
 from quire.cli.quantities import size
 from quire.cli.session import Session
 from quire.cli.terminal import Palette, cells, inert
+from quire_engine import offline
 from quire_engine.errors import ModelError
 from quire_engine.records import InstalledModel
 
@@ -31,6 +32,8 @@ _OVERRIDE = "QUIRE_ANSWER__MODEL"
 @click.pass_context
 def command(ctx: click.Context, colour: bool | None) -> ExitCode:
     """List, fetch, choose and check models. Without a command, list them."""
+    if ctx.obj and ctx.invoked_subcommand != "pull":
+        offline.enforce()
     return show(colour, as_json=False) if ctx.invoked_subcommand is None else ExitCode.DONE
 
 
@@ -60,6 +63,7 @@ def show(colour: bool | None, as_json: bool) -> ExitCode:
 
 @command.command("pull", short_help="Fetch a model of the catalogue and check it.")
 @click.argument("name")
+@offline_option
 @colour_option
 def pull(name: str, colour: bool | None) -> ExitCode:
     """Fetch the model NAME of the catalogue and check it against its checksum.
@@ -71,7 +75,9 @@ def pull(name: str, colour: bool | None) -> ExitCode:
     session = Session(colour=colour)
     _known(name, session.settings, installed=False)
     with Progress(session.diagnostics) as progress:
-        model = pull_model(name, lambda done, total: progress.transfer(name, done, total))
+        model = pull_model(
+            name, lambda done, total: progress.transfer(name, done, total), settings=session.settings
+        )
     session.output.line(f"{inert(model.name)}  {size(model.bytes)}  {inert(model.path or '')}")
     return ExitCode.DONE
 

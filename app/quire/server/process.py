@@ -15,6 +15,7 @@ from pathlib import Path
 from quire.address import Address, UnusableFolder, build, try_lock
 from quire.client import READY
 from quire.server import logs
+from quire_engine import offline, privacy
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ _STARTER = 2
 
 def run() -> int:
     """Serve until asked to leave, or until nothing has been asked for long enough."""
+    privacy.keep_private()
+    fenced = offline.enforce()
     sys.argv = ["quire", "engine"]  # the name under which this process holds an index's write lock
     mark = build()  # before modules load: an edit from now on is another build
     address = Address(os.environ)
@@ -41,6 +44,7 @@ def run() -> int:
         os.write(_STARTER, f"{error}\n".encode(errors="replace"))
         return 1
     log.info("build %s starts as process %d", mark, os.getpid())
+    log.info("off the network%s", "" if fenced else ", as far as Python code goes: no seccomp here")
     os.write(_STARTER, READY)
     logs.take_stdio()
     threading.Thread(target=_preload, name="preload", daemon=True).start()

@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from quire_engine import privacy
+
 _COLON = frozenset(("hx", "helix", "subl", "sublime_text", "zed", "micro"))
 """Editors that take ``file:line``."""
 _GOTO = frozenset(("code", "code-insiders", "codium", "vscodium", "cursor", "windsurf"))
@@ -27,7 +29,8 @@ def chosen(environment: Mapping[str, str] = os.environ) -> str | None:
 def edit(editor: str, file: Path, line: int) -> str | None:
     """Run ``editor`` on ``file`` at ``line`` until the user leaves it; returns why that failed, if it did."""
     try:
-        subprocess.run(command(editor, file, line), check=False)  # noqa: S603 - the user's own choice
+        # The user's own choice, and what it creates is the user's business.
+        subprocess.run(command(editor, file, line), check=False, umask=privacy.users_umask)  # noqa: S603
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return f"the editor {editor!r} cannot be started: {reason}; check VISUAL and EDITOR"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from quire_engine import locations
 from quire_engine._version import __version__
-from quire_engine.errors import DownloadError, ModelError
+from quire_engine.errors import DownloadError, ModelError, OfflineError
 from quire_engine.inference.catalogue import check_weights, find, installed_models, place_of
 from quire_engine.inference.checksums import sha256_of
 from quire_engine.records import InstalledModel, ModelDescription
@@ -55,10 +55,11 @@ def pull_model(
     Returns at once when it is installed and intact. What was fetched is kept when the call is interrupted,
     be it by an error, by Ctrl-C or by an exception out of ``progress``, and the next call goes on from there.
     A second call for the same model waits for the first, in whatever process that runs. ``settings`` decide
-    only whether the model is marked as in use; ``known`` replaces the catalogue.
+    whether the model may be fetched, and is marked as in use; ``known`` replaces the catalogue.
 
     Raises `ModelError` for an unknown name, `DownloadError` when the hub cannot be reached, does not have
-    the file or has other bytes than the catalogue says, and when the disk is full.
+    the file or has other bytes than the catalogue says, and when the disk is full; `OfflineError` when the
+    settings forbid the network.
     """
     description = find(name, known)
     settings = settings or load()
@@ -66,6 +67,11 @@ def pull_model(
     if description.package:
         _check_packaged(description)
     elif not _intact(description):
+        if settings.offline:
+            raise OfflineError(
+                f"offline: fetching {name} is not allowed; run it without --offline, QUIRE_OFFLINE and the "
+                "setting 'offline'"
+            )
         folder = locations.models_dir()
         try:
             incomplete = locations.private_dir(folder / _INCOMPLETE)

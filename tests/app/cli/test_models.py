@@ -11,6 +11,7 @@ import pytest
 import quire_engine
 from quire_engine.errors import DownloadError
 from quire_engine.records import InstalledModel
+from quire_engine.settings import Settings
 
 Quire = Callable[..., Any]
 GGUF = b"GGUF\x03\x00\x00\x00" + bytes(64)
@@ -111,7 +112,7 @@ class TestVerify:
 
 class TestPull:
     def test_says_what_it_got_and_where_it_is(self, quire: Quire, monkeypatch: pytest.MonkeyPatch) -> None:
-        def pull(name: str, progress: Callable[[int, int], None]) -> InstalledModel:
+        def pull(name: str, progress: Callable[[int, int], None], settings: Settings) -> InstalledModel:
             progress(500, 1000)
             progress(1000, 1000)
             return InstalledModel(name, "language", "/models/it.gguf", 1000, False)
@@ -122,12 +123,39 @@ class TestPull:
         assert outcome.out == f"{AVAILABLE}  1.0 kB  /models/it.gguf\n"
 
     def test_a_failure_is_one_line(self, quire: Quire, monkeypatch: pytest.MonkeyPatch) -> None:
-        def pull(name: str, progress: Callable[[int, int], None]) -> InstalledModel:
+        def pull(name: str, progress: Callable[[int, int], None], settings: Settings) -> InstalledModel:
             raise DownloadError("the hub cannot be reached; try again later")
 
         monkeypatch.setattr(quire_engine, "pull_model", pull, raising=False)
         outcome = quire("models", "pull", AVAILABLE)
         assert (outcome.code, outcome.err) == (1, "error: the hub cannot be reached; try again later\n")
+
+    @pytest.mark.parametrize(
+        ("arguments", "variable", "setting"),
+        [
+            (["--offline", "models", "pull", AVAILABLE], "", ""),
+            (["models", "pull", "--offline", AVAILABLE], "", ""),
+            (["models", "pull", AVAILABLE], "1", ""),
+            (["models", "pull", AVAILABLE], "", "offline = true\n"),
+        ],
+        ids=["before", "behind", "variable", "setting"],
+    )
+    def test_offline_it_refuses(
+        self,
+        quire: Quire,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        arguments: list[str],
+        variable: str,
+        setting: str,
+    ) -> None:
+        if variable:
+            monkeypatch.setenv("QUIRE_OFFLINE", variable)
+        (tmp_path / "config.toml").write_text(setting)
+        outcome = quire(*arguments)
+        assert outcome.code == 1
+        assert f"offline: fetching {AVAILABLE} is not allowed" in outcome.err
+        assert outcome.err.count("\n") == 1
 
     def test_an_unknown_name_fetches_nothing(self, quire: Quire) -> None:
         outcome = quire("models", "pull", "no-such-model")

@@ -20,12 +20,14 @@ import pytest
 from hub_server import Hub
 
 from quire_engine import locations
-from quire_engine.errors import DownloadError, ModelError
+from quire_engine.errors import DownloadError, ModelError, OfflineError
 from quire_engine.inference import download
 from quire_engine.inference.catalogue import catalogue, verify_model
 from quire_engine.inference.download import pull_model
 from quire_engine.records import InstalledModel, ModelDescription
 from quire_engine.settings import load
+
+pytestmark = pytest.mark.loopback
 
 CONTENT = b"GGUF" + random.Random(7).randbytes(3_000_123)
 PAUSES = (0.0, 0.0)
@@ -125,6 +127,20 @@ class TestPulling:
         assert (model.name, model.path, model.bytes) == ("tiny", str(installed()), len(CONTENT))
         assert model.in_use
         assert parts() == []
+
+    def test_offline_the_hub_is_not_asked_and_what_is_there_is_found(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("QUIRE_OFFLINE", "1")
+        with pytest.raises(OfflineError, match="fetching tiny is not allowed; run it without --offline"):
+            pull()
+        assert hub.requests == []
+        monkeypatch.delenv("QUIRE_OFFLINE")
+        pull()
+        hub.requests.clear()
+        monkeypatch.setenv("QUIRE_OFFLINE", "1")
+        assert pull().path == str(installed())
+        assert hub.requests == []
 
     def test_reports_progress_from_the_first_bytes_to_the_last(self, hub: Hub) -> None:
         reports: list[tuple[int, int]] = []
