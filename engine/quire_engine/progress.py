@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quire_engine.interfaces import ProgressCallback
+from quire_engine.privacy import private
 from quire_engine.records import SyncProgress
 
 _BOARD = "progress.json"
@@ -26,6 +27,13 @@ class Meter:
         self._stage: Any = "scan"
         self._total = 0
         self._begun = self._created = time.monotonic()
+
+    def without(self, stage: str) -> Meter:
+        """A meter that tells the same callback, but nothing of ``stage``."""
+        callback = self._callback
+        if callback is None:
+            return self
+        return Meter(lambda reading: callback(reading) if reading.stage != stage else None)
 
     @property
     def seconds(self) -> float:
@@ -68,7 +76,8 @@ class ProgressBoard:
         word = json.dumps({"pid": os.getpid(), **asdict(progress)})
         with suppress(OSError):
             scratch = self._file.with_name(f".{_BOARD}-{os.getpid()}")
-            scratch.write_text(word, encoding="utf-8")
+            with open(scratch, "w", encoding="utf-8", opener=private) as file:
+                file.write(word)
             scratch.replace(self._file)
             self._ours = True
 

@@ -14,7 +14,7 @@ from quire.cli.options import colour_option, vault_option
 from quire.cli.progress import Progress
 from quire.cli.session import Session
 from quire_engine.errors import QuireError
-from quire_engine.records import SyncReport
+from quire_engine.records import SkippedNote, SyncReport
 
 
 @click.command("watch", short_help="Keep the index up to date while notes change.")
@@ -23,16 +23,22 @@ from quire_engine.records import SyncReport
 def command(vault: Path | None, colour: bool | None) -> ExitCode:
     """Keep the index up to date while notes change, until interrupted with ctrl+c (exit code 130).
 
-    Writes a line to stderr for every sync.
+    Writes a line to stderr for every sync that changed something.
     """
     session = Session(vault, colour)
     stop = threading.Event()
     with session.open() as engine, Progress(session.diagnostics, delay=0.5) as progress:
         session.diagnostics.note(f"watching {session.vault}; ctrl+c to stop")
 
+        shown: set[SkippedNote] | None = None
+
         def synced(report: SyncReport) -> None:
-            session.diagnostics.note(f"{time.strftime('%H:%M:%S')} {summary(report)}")
-            show_skipped(session, report)
+            nonlocal shown
+            work = report.added + report.changed + report.removed + report.renamed + report.embedded
+            if shown is None or work or not shown.issuperset(report.skipped):
+                session.diagnostics.note(f"{time.strftime('%H:%M:%S')} {summary(report)}")
+                show_skipped(session, report)
+            shown = {*(shown or ()), *report.skipped}
 
         def troubled(error: QuireError) -> None:
             session.diagnostics.warning(f"{error}; trying again")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from quire_engine.errors import QuireError, VaultError
+from quire_engine.errors import QuireError
 from quire_engine.indexing.desk import Interrupted
 from quire_engine.indexing.embedding import Embedding
 from quire_engine.indexing.indexer import Indexer
@@ -42,8 +42,7 @@ class Keeper:
         self._indexer = indexer
         self._embedding = embedding
         self._synced_by = synced_by
-        self._place = vault.stat().st_ino
-        self._watcher = ChangeWatcher(vault)
+        self._watcher = ChangeWatcher(vault, indexer.vault.look_around, lambda: indexer.vault.linked)
         self._progressed = threading.Condition()
         self._indexed = self._embedded = -1
         """The sequence of the watcher's events up to which structure and keywords, or vectors, are right."""
@@ -57,72 +56,79 @@ class Keeper:
         self._suspected = -1
         """The sequence of the last look at everything that a question asked for."""
         self._running = True
-        self._trouble: str | None = None
+        self._troubled = False
+        """Whether the last sync failed."""
+        self._stuck = False
+        """Whether that, or what follows a sync, failed."""
+        self._told: str | None = None
+        """What ``on_trouble`` was told since ``on_sync`` was called last."""
 
     def run(
         self,
         stop: threading.Event,
         on_sync: Callable[[SyncReport], None],
         meter: Meter,
-        on_trouble: Callable[[QuireError], None] | None,
+        on_trouble: Callable[[QuireError], None],
     ) -> None:
-        """Sync, and again whenever files change, until ``stop`` is set; see `Engine.watch`."""
+        """Sync, and again whenever files change, until ``stop`` is set; see `Engine.watch`.
+
+        What ``on_trouble`` raises ends it.
+        """
+
+        def synced(report: SyncReport) -> None:
+            self._told = None  # who is shown that it goes on must hear when it does not
+            on_sync(report)
+
         try:
             with self._watcher:
                 changes: Changes | None = Changes(None, self._watcher.sequence)
                 while not stop.is_set():
                     try:
                         if changes is not None:
-                            self._catch_up(changes, stop, on_sync, meter)
+                            self._catch_up(changes, stop, synced, meter)
                         else:
-                            self._go_on(SyncReport(), stop, on_sync, meter)
-                        self._trouble = None
+                            self._go_on(SyncReport(), stop, synced, meter)
+                        self._stuck = False
                     except Interrupted:
                         pass  # by what comes next
                     except QuireError as error:
-                        if on_trouble is None:
-                            raise
-                        if str(error) != self._trouble and not stop.is_set():
+                        self._stuck = True
+                        if str(error) != self._told and not stop.is_set():
                             on_trouble(error)
-                        self._trouble = str(error)
-                    changes = self._watcher.wait(_RETRY if self._trouble else _TICK)
-                    if not self._is_there():
-                        raise VaultError(f"the vault {self._vault} was moved, replaced or unmounted")
-                    if self._trouble:  # nobody knows what was missed
+                        self._told = str(error)
+                    changes = self._watcher.wait(_RETRY if self._stuck else _TICK)
+                    if self._troubled:  # nobody knows what was missed
                         changes = Changes(None, self._watcher.sequence)
         finally:
             with self._progressed:
                 self._running = False
                 self._progressed.notify_all()
 
-    def settle(self, timeout: float) -> bool:
+    def settle(self, timeout: float, *, thorough: bool = False) -> bool:
         """Wait until every change that was seen so far is indexed, and embedded where that is soon done.
 
-        False when ``timeout`` seconds were not enough for the index, or it cannot be kept.
+        With ``thorough`` the whole vault is looked at first, whatever was seen. False when ``timeout``
+        seconds were not enough for the index, or it cannot be kept.
         """
         deadline = time.monotonic() + timeout
-        if not self._is_there():
+        if not self._watcher.in_place:
             return False
-        asked = self._asked()
+        asked = self._asked(thorough)
         with self._progressed:
             if not self._wait(lambda: self._indexed >= asked, deadline):
                 return False
-            if self._backlog <= _FEW:
+            if self._backlog <= _FEW and not self._stuck:
                 self._wait(lambda: self._embedded >= asked, min(deadline, time.monotonic() + _PATIENCE))
             return True
 
-    def _is_there(self) -> bool:
-        """Whether the vault's folder is the one that is watched."""
-        try:
-            return self._vault.stat().st_ino == self._place
-        except OSError:
-            return False
-
-    def _asked(self) -> int:
+    def _asked(self, thorough: bool) -> int:
         """The sequence to wait for: of what was seen, or of a look at everything where that is too little."""
         with self._progressed:
-            if self._suspected > self._indexed:
+            if thorough:
+                self._suspected = self._watcher.suspect()
                 return self._suspected
+            if self._suspected > self._indexed:  # and what came while that look goes on
+                return self._watcher.sequence
             age = time.monotonic() - self._looked
             # Another process may have synced by other settings, or forgotten something.
             foreign = self._synced_by() != self._indexer.name
@@ -136,7 +142,7 @@ class Keeper:
     def _wait(self, reached: Callable[[], bool], deadline: float) -> bool:
         while not reached():
             left = deadline - time.monotonic()
-            if left <= 0 or not self._running or self._trouble:
+            if left <= 0 or not self._running or self._troubled:
                 return False
             self._progressed.wait(min(left, _TICK))
         return True
@@ -149,17 +155,26 @@ class Keeper:
         meter: Meter,
     ) -> None:
         """Structure and keywords; then vectors and names, until files change again."""
-        report = self._indexer.sync(meter, paths=changes.paths, wait=_WAIT, interrupted=stop.is_set)
-        if self._trouble:  # over; what follows may take long
+        # That it is tried again is no news: whoever was told of the trouble goes on to show that.
+        shown = meter.without("scan") if self._troubled else meter
+        begun = time.monotonic()
+        try:
+            report = self._indexer.sync(shown, paths=changes.paths, wait=_WAIT, interrupted=stop.is_set)
+        except Interrupted:
+            raise
+        except QuireError:
+            self._troubled = True
+            raise
+        if self._troubled:  # over; what follows may take long
             on_sync(report)
             report = SyncReport()
         with self._progressed:
             if changes.paths is None:
-                self._looked = time.monotonic()
+                self._looked = begun
             self._indexed = changes.sequence
             self._backlog = self._embedding.waiting()
-            self._named = self._named and not (report.chunks or report.removed or self._trouble)
-            self._trouble = None
+            self._named = self._named and not (report.chunks or report.removed or self._troubled)
+            self._troubled = False
             self._progressed.notify_all()
         self._go_on(report, stop, on_sync, meter)
 
@@ -173,7 +188,12 @@ class Keeper:
             return stop.is_set() or self._watcher.sequence > sequence
 
         if self._backlog:
-            embedded = self._embedding.run(meter, interrupted, follow=False)
+            try:
+                embedded = self._embedding.run(meter, interrupted, follow=False)
+            except QuireError:
+                if report != SyncReport():
+                    on_sync(replace(report, pending=self._embedding.waiting()))
+                raise
             if not interrupted():
                 self._backlog = self._embedding.waiting()
         if embedded or report != SyncReport():
@@ -195,5 +215,5 @@ class Keeper:
         except Interrupted:
             return
         except Exception as error:  # spaCy's own, too; what is left waits for the next change
-            log.warning("names were not looked for: %s: %s", type(error).__name__, error)
+            log.warning("names were not looked for: %s", type(error).__name__)  # its text may quote notes
             self._named = True

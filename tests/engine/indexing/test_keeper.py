@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -11,10 +13,14 @@ from typing import Any
 import pytest
 
 from quire_engine import Engine
-from quire_engine.errors import QuireError
+from quire_engine.errors import ModelError, QuireError, VaultError
 from quire_engine.index.lock import write_lock
+from quire_engine.indexing import comparing
+from quire_engine.indexing.indexer import Indexer
 from quire_engine.locations import index_dir
 from quire_engine.records import SyncReport
+from quire_engine.vault import watcher as watching
+from quire_engine.vault.mounts import Mount
 from quire_engine.vault.watcher import ChangeWatcher
 
 LONG = 30.0
@@ -37,6 +43,13 @@ def engine(vault: Path) -> Iterator[Engine]:
 
 
 Watched = Callable[..., AbstractContextManager[list[SyncReport]]]
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong is seen, and tried again, at once."""
+    monkeypatch.setattr(watching, "_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("quire_engine.indexing.keeper._RETRY", 0.1)
 
 
 @pytest.fixture
@@ -149,14 +162,12 @@ def test_edits_without_end_do_not_keep_vectors_waiting(engine: Engine, vault: Pa
 def test_only_what_changed_is_looked_at(
     engine: Engine, vault: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from quire_engine.indexing import indexer
-
     with watched():
 
         def scan(*_: Any) -> Any:
             raise AssertionError("the whole vault was walked over")
 
-        monkeypatch.setattr(indexer, "scan", scan)
+        monkeypatch.setattr(comparing, "scan", scan)
         (vault / "One.md").write_text("An egret waits. See [[Two]].\n")
         seen(engine)
         assert engine.settle(LONG)
@@ -232,3 +243,207 @@ def test_trouble_before_the_first_sync_is_told_and_passes(
         thread.join(LONG)
     assert len(told) == 1
     assert engine.status().notes == 2
+
+
+def test_a_file_that_grows_is_indexed_as_it_is_at_last(engine: Engine, vault: Path, watched: Watched) -> None:
+    with watched():
+        with (vault / "Growing.md").open("w") as file:
+            for number in range(60):
+                file.write(f"Line {number} of a note that is being copied.\n\n")
+                file.flush()
+                if number % 20 == 0:
+                    seen(engine)
+                    engine.settle(LONG)
+            file.write("The last line speaks of walnuts.\n")
+        until(lambda: any("walnuts" in hit.text for hit in engine.search("walnuts").hits))
+
+
+def test_files_that_are_only_touched_cost_nothing(engine: Engine, vault: Path, watched: Watched) -> None:
+    with watched() as reports:
+        until(lambda: not engine.pending())
+        told, generation = len(reports), engine.status().generation
+        for path in vault.rglob("*.md"):
+            os.utime(path, (1e9, 1e9))
+        until(lambda: len(reports) > told)
+        assert engine.settle(LONG)
+        for report in reports[told:]:
+            assert (report.added, report.changed, report.removed) == (0, 0, 0)
+            assert (report.chunks, report.embedded) == (0, 0)
+        assert engine.status().generation == generation
+
+
+@pytest.mark.usefixtures("soon")
+def test_passages_that_cannot_be_embedded_are_told_once_and_found_by_their_words(
+    engine: Engine, vault: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = engine._open_embedder()
+    embed, tries = embedder.embed_passages, list[object]()
+
+    def fail(texts: Sequence[str]) -> Any:
+        tries.append(texts)
+        raise ModelError("the model is damaged; install it again")
+
+    monkeypatch.setattr(embedder, "embed_passages", fail)
+    looks = list[object]()
+    scan = comparing.scan
+    monkeypatch.setattr(comparing, "scan", lambda *a: (looks.append(a), scan(*a))[1])
+    told: list[QuireError] = []
+    with watched(told.append) as reports:
+        until(lambda: len(tries) > 4)
+        assert len(told) == len(looks) == len(reports) == 1
+        assert engine.settle(LONG)
+        (vault / "One.md").write_text("An egret waits.\n")
+        seen(engine)
+        assert engine.settle(LONG)
+        before = len(tries)
+        until(lambda: len(tries) > before + 2)
+        assert len(looks) == 1
+        assert [str(error) for error in told] == ["the model is damaged; install it again"] * len(reports)
+        monkeypatch.setattr(embedder, "embed_passages", embed)
+        until(lambda: not engine.pending())
+        assert engine.search("egret").hits[0].path == "One.md"
+
+
+@pytest.mark.usefixtures("soon")
+class TestTheVaultGoes:
+    """A drive that is unmounted, a folder that is moved, emptied or replaced."""
+
+    def test_and_comes_back(self, engine: Engine, vault: Path, tmp_path: Path, watched: Watched) -> None:
+        told: list[QuireError] = []
+        with watched(told.append) as reports:
+            vault.rename(tmp_path / "away")
+            until(lambda: told)
+            assert not engine.settle(0.1)
+            vault.mkdir()  # the mount point
+            until(lambda: engine._keeper._watcher.in_place)  # type: ignore[union-attr]
+            assert not engine.settle(0.1)
+            vault.rmdir()
+            assert engine.status().notes == 2
+            (tmp_path / "away/Two.md").write_text("A tapir swims at night.\n")
+            before = len(reports)
+            (tmp_path / "away").rename(vault)
+            until(lambda: len(reports) > before and engine.settle(LONG))
+            assert engine.search("tapir").hits[0].path == "Two.md"
+            (vault / "One.md").write_text("An egret waits. See [[Two]].\n")
+            until(lambda: any("egret" in hit.text for hit in engine.search("egret").hits))
+        assert len(told) == 1
+        assert "Nothing was deleted" in str(told[0])
+        assert sum(report.removed for report in reports) == 0
+
+    def test_with_all_its_files(
+        self,
+        engine: Engine,
+        vault: Path,
+        tmp_path: Path,
+        watched: Watched,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        told: list[QuireError] = []
+        shutil.copytree(vault, tmp_path / "backup")
+        with watched(told.append) as reports:
+            for path in [*vault.iterdir()]:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            until(lambda: told)
+            assert "quire index --rebuild" in str(told[0])
+            tried, tries = Indexer.sync, list[object]()
+            monkeypatch.setattr(
+                Indexer, "sync", lambda *a, **options: (tries.append(a), tried(*a, **options))[1]
+            )
+            until(lambda: len(tries) > 3)  # nothing is shown of that
+            assert engine.activity() is None
+            before = len(reports)
+            shutil.copytree(tmp_path / "backup", vault, dirs_exist_ok=True)
+            until(lambda: len(reports) > before and engine.settle(LONG))
+            assert sum(report.removed for report in reports) == 0
+        assert len(told) == 1
+        assert engine.status().notes == 2
+
+    def test_for_another_in_its_place(
+        self, engine: Engine, vault: Path, tmp_path: Path, watched: Watched
+    ) -> None:
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "Two.md").write_text("A tapir swims at night.\n")
+        with watched([].append):
+            vault.rename(tmp_path / "away")
+            other.rename(vault)
+            until(lambda: engine.settle(LONG) and [path for path, *_ in engine.notes()] == ["Two.md"])
+
+    @pytest.mark.parametrize("replaced", [False, True])
+    def test_while_it_is_looked_at(
+        self,
+        engine: Engine,
+        vault: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        replaced: bool,
+    ) -> None:
+        engine.sync()
+        scan = comparing.scan
+
+        def go(*arguments: Any) -> Any:
+            (vault / "One.md").rename(tmp_path / "One.md")  # as if it were not reached any more
+            found = scan(*arguments)
+            vault.rename(tmp_path / "away")
+            if replaced:
+                vault.mkdir()
+            return found
+
+        monkeypatch.setattr(comparing, "scan", go)
+        with pytest.raises(VaultError, match="Nothing was deleted"):
+            engine.sync()
+        assert engine.status().notes == 2
+
+    def test_while_its_notes_are_read(
+        self, engine: Engine, vault: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from quire_engine.indexing.reading import NoteReader
+
+        engine.sync()
+        for number in range(30):
+            (vault / f"n{number}.md").write_text(f"Note {number}.")
+        for path in (vault / "One.md", vault / "Work/Three.md"):
+            path.write_text(f"{path.read_text()}\nEdited.\n")
+        read = NoteReader.read_all
+
+        def go(reader: NoteReader, tasks: Any) -> Any:
+            if vault.exists():
+                vault.rename(tmp_path / "away")
+                vault.mkdir()
+            return read(reader, tasks)
+
+        monkeypatch.setattr(NoteReader, "read_all", go)
+        with pytest.raises(VaultError, match="Nothing was deleted"):
+            engine.sync()
+        assert engine.status().notes == 2
+        assert engine.status().skipped == ()
+
+
+def test_polling_costs_nothing_while_nothing_changes(
+    engine: Engine, vault: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a network drive: changes by others are found, and a look without any is no event."""
+    looks: list[ChangeWatcher] = []
+    look = ChangeWatcher._look
+    monkeypatch.setattr(watching, "mounts_of", lambda _: (Mount(str(vault), "nfs4"),))
+    monkeypatch.setattr(watching, "_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(ChangeWatcher, "_notice", lambda *_: None)
+    monkeypatch.setattr(ChangeWatcher, "_look", lambda self: (look(self), looks.append(self))[0])
+    with watched() as reports:
+        for path in vault.rglob("*.md"):
+            os.utime(path, (1e9, 1e9))  # one that was written just now is told twice
+        until(lambda: engine._keeper._watcher.polling)  # type: ignore[union-attr]
+        (vault / "Two.md").write_text("A tapir swims at night.\n")
+        until(lambda: any("tapir" in hit.text for hit in engine.search("tapir").hits))
+        os.utime(vault / "Two.md", (1e9, 1e9))
+        looked = len(looks)
+        until(lambda: len(looks) > looked + 5)
+        until(lambda: not engine.pending())
+        told, generation = len(reports), engine.status().generation
+        sequence = engine._keeper._watcher.sequence  # type: ignore[union-attr]
+        looked = len(looks)
+        until(lambda: len(looks) > looked + 5)
+        assert engine._keeper._watcher.sequence == sequence  # type: ignore[union-attr]
+        assert len(reports) == told
+        assert engine.status().generation == generation
