@@ -11,8 +11,6 @@ from bench.report import Figure, latency, quantile
 from bench.vaults import questions
 from bench.workshop import Workshop
 
-_ANSWERED = (0, 3, 4, 5)
-"""Exit codes that say how good an answer is, not that the command failed."""
 _TARGETS = {"quire --help": 100, "quire search, engine warm": 120, "quire search --no-daemon": 1200}
 
 
@@ -29,14 +27,15 @@ def measure(workshop: Workshop) -> list[Figure]:
         return processes.quire(verb, "--vault", indexed.vault, *flags, next(asked))
 
     def take(name: str, command: list[str | Path]) -> None:
-        times[name].append(processes.run(command, codes=_ANSWERED).seconds)
+        times[name].append(processes.run(command, codes=processes.ANSWERED).seconds)
 
     try:
         for _ in range(max(3, workshop.rounds // 4)):
-            _stop_engine()
+            processes.stop_engine()
             take("quire search --no-daemon", quire("search", "--no-daemon"))
             take("quire search, starts the engine", quire("search"))
-        processes.run(quire("ask"), codes=_ANSWERED)  # the first answer loads more than the first search
+        # The first answer loads more than the first search.
+        processes.run(quire("ask"), codes=processes.ANSWERED)
         for _ in range(workshop.rounds):
             take("python -c pass", [sys.executable, "-c", "pass"])
             take('python -c "import click"', [sys.executable, "-c", "import click"])
@@ -45,7 +44,7 @@ def measure(workshop: Workshop) -> list[Figure]:
             take("quire search, engine warm", quire("search"))
             take("quire ask, engine warm", quire("ask"))
     finally:
-        _stop_engine()
+        processes.stop_engine()
     warm = quantile(times["quire search, engine warm"], 0.5)
     return [
         Figure("index", f"{indexed.notes:,} notes, {indexed.chunks:,} chunks"),
@@ -53,7 +52,3 @@ def measure(workshop: Workshop) -> list[Figure]:
         Figure("quire search / python -c pass", warm / quantile(times["python -c pass"], 0.5), "×"),
         Figure("quire search / FTS5 script", warm / quantile(times["FTS5 script, one search"], 0.5), "×"),
     ]
-
-
-def _stop_engine() -> None:
-    processes.run(processes.quire("engine", "stop"))

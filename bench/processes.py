@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 _SAMPLE_SECONDS = 0.05
 _PATIENCE = 10.0
+ANSWERED = (0, 3, 4, 5)
+"""Exit codes that say how good an answer is, not that the command failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Outcome:
     seconds: float
     """Wall time, start of the interpreter included."""
     peak_bytes: int
-    """The most resident memory of it and its descendants at one time, sampled; shared pages count twice."""
+    """The most resident memory of it and its descendants at one time, sampled; shared pages count once."""
     output: str
 
 
@@ -84,19 +85,26 @@ def quire(*arguments: str | Path) -> list[str | Path]:
     return [Path(sys.executable).parent / "quire", *arguments]
 
 
+def stop_engine() -> None:
+    """End the background engine, if there is one."""
+    run(quire("engine", "stop"))
+
+
 def resident_bytes(pid: int) -> int:
-    """Resident memory of a process and its descendants, by /proc; 0 where there is none."""
-    resident: dict[int, int] = {}
+    """Resident memory of a process and its descendants, by /proc; 0 where there is none.
+
+    What processes share counts in parts that add up to it (proportional set size).
+    """
     children: dict[int, list[int]] = defaultdict(list)
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it may have ended meanwhile
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            pages = int((folder / "statm").read_text().split()[1])
-            resident[int(folder.name)] = pages * os.sysconf("SC_PAGE_SIZE")
             children[parent].append(int(folder.name))
     total, family = 0, [pid]
     while family:
         member = family.pop()
-        total += resident.get(member, 0)
         family += children[member]
+        with suppress(OSError):
+            lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
+            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
     return total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from quire_engine.records import Entity, Filters, Hit, SyncProgress
@@ -91,11 +92,21 @@ class KeywordWriter(Protocol):
 class KeywordIndex(KeywordSearcher, KeywordWriter, Protocol):
     """A keyword index as its backends provide it: for reading, and where it was opened so, for writing."""
 
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+
     def rarity(self, words: Sequence[str]) -> dict[str, float]:
         """Inverse document frequency of each term, as BM25 weighs it."""
 
     def count(self) -> int:
-        """Chunks in the index."""
+        """How many chunks are in the index."""
+
+    def chunks(self) -> list[int]:
+        """The chunks in the index, in no order."""
+
+    def verify(self) -> None:
+        """Raises `StoreError` unless what is kept is as it was written, as far as the backend can tell."""
 
     def close(self) -> None:
         """Let go of files; the next use opens them again."""

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
+from itertools import pairwise
 from typing import Literal
 
 from quire_engine.chunking.cuts import Unit, overlap, partition
 from quire_engine.chunking.sentences import LanguageTools
+from quire_engine.chunking.spans import (
+    Hidden,
+    fixed_spans,
+    line_spans,
+    merge_markers,
+    row_spans,
+    sentences_of_long,
+)
 from quire_engine.interfaces import TokenCounter
 from quire_engine.markup import plain, without_block_id
 from quire_engine.records import Block, BlockKind, Chunk, Note, Span
@@ -17,6 +25,7 @@ from quire_engine.records import Block, BlockKind, Chunk, Note, Span
 _VERBATIM = frozenset({BlockKind.CODE, BlockKind.MATH, BlockKind.HTML})
 _WHOLE = _VERBATIM | {BlockKind.TABLE, BlockKind.LIST_ITEM}
 """Kinds that are cut only when one of them alone exceeds the budget."""
+_WITHOUT_TEXT = frozenset({BlockKind.PROPERTIES, BlockKind.HEADING})
 _SPECIAL_TOKENS = 2
 _HEADING_SHARE = 4
 """At most one part in four of the budget goes to the heading path."""
@@ -24,7 +33,14 @@ _HEADING_CHARACTERS = 160
 """A longer heading path is cut, or passages under it would all look alike to the model."""
 _CHARACTERS_PER_TOKEN = 8
 """No fewer tokens are counted: a script that the model cannot read at all is one unknown token a word."""
-_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+_SOURCE_PER_TOKEN = 64
+"""The same for what is written, markup and white space included: every passage is of bounded length."""
+_MOST_PROPERTIES = 1 << 16
+"""Characters of front matter that are shown; longer one is not read either."""
+_PAGE = 4096
+"""Units that are counted at once."""
+_LONG_NOTE = 1 << 20
+"""Characters from which sentences that are next to nothing are joined."""
 _UNTITLED_PROPERTIES = frozenset(
     "title aliases alias tags tag cssclass cssclasses publish created modified updated date".split()
 )
@@ -46,8 +62,11 @@ class Chunker:
         """
         language = self._tools.language(note.text)
         passages = _Passages(note)
-        for headings, blocks in _sections(note.blocks):
-            units = self._units(note, blocks, language)
+        comments = Hidden([(comment.start, comment.end) for comment in note.comments])
+        covered = _headings_with_text(note.blocks)
+        for headings, blocks in _sections(note.blocks, covered):
+            bare = blocks[0].kind is BlockKind.HEADING
+            units = _heading_units(blocks) if bare else self._units(note, blocks, language)
             if not units:
                 continue
             context = self._counter.count_tokens([heading_context(headings)])[0] if headings else 0
@@ -58,18 +77,18 @@ class Chunker:
                 members = units[first:last]
                 if repeated := overlap(units, first, members, limit):
                     members = [repeated, *members]
-                sentences = [sentence for unit in members for sentence in unit.sentences]
-                if note.comments:
-                    sentences = [s for s in sentences if not _inside(s, note.comments)]
+                sentences = comments.leaves([sentence for unit in members for sentence in unit.sentences])
+                start, end = members[0].start, members[-1].end
                 tokens = context + sum(u.tokens for u in members)
-                passages.add("text", members[0].start, members[-1].end, headings, tokens, sentences)
-        if not passages.chunks and (found := [b for b in note.blocks if b.kind is BlockKind.HEADING]):
-            start, end = found[0].span.start, found[-1].span.end
-            tokens = self._counter.count_tokens([note.text[start:end]])[0]
-            passages.add("text", start, end, (), tokens, [(b.span.start, b.span.end) for b in found])
+                if bare and covered:
+                    # Beside text, a heading over nothing answers nothing: it is found by its words alone.
+                    passages.add("text", start, end, headings, tokens, [], embed=False)
+                else:
+                    passages.add("text", start, end, headings, tokens, sentences)
         for block in note.blocks:
             if block.kind is BlockKind.PROPERTIES and (not passages.chunks or has_own_properties(note)):
-                passages.add("properties", block.span.start, block.span.end, (), 0, [])
+                end = min(block.span.end, block.span.start + _MOST_PROPERTIES)
+                passages.add("properties", block.span.start, end, (), 0, [])
         if not passages.chunks:
             passages.add("properties", 0, 0, (), 0, [])
         return passages.chunks
@@ -82,12 +101,12 @@ class Chunker:
             origin, end = block.span.start, block.span.end
             text = note.text[origin:end]
             if block.kind is BlockKind.TABLE:
-                spans = _row_spans(text)
+                spans = row_spans(text)
             elif block.kind in _VERBATIM:
                 spans = [(0, len(text))]
             else:
                 text = without_block_id(text)
-                spans = _merge_markers(text, self._tools.spans(text, language))
+                spans = self._sentences(text, language, long=len(note.text) > _LONG_NOTE)
             sentences = [(origin + s, origin + e) for s, e in spans]
             if block.kind in _WHOLE:
                 units.append(Unit(origin, end, sentences, number, prose=False))
@@ -99,13 +118,23 @@ class Chunker:
             identified = block.block_id is not None
         return units
 
+    def _sentences(self, text: str, language: str | None, *, long: bool) -> list[tuple[int, int]]:
+        def split(text: str) -> list[tuple[int, int]]:
+            return merge_markers(text, self._tools.spans(text, language))
+
+        return sentences_of_long(text, split) if long else split(text)
+
     def _fit(self, text: str, units: list[Unit], limit: int) -> list[Unit]:
         """Count the units' tokens, and split those that alone exceed ``limit``."""
-        counts = self._count([text[u.start : u.end] for u in units])
+        counts = (
+            count
+            for page in range(0, len(units), _PAGE)
+            for count in self._count([text[u.start : u.end] for u in units[page : page + _PAGE]])
+        )
         fitted: list[Unit] = []
         fragment = False
         for unit, count in zip(units, counts, strict=True):
-            unit.tokens = count
+            unit.tokens = max(1, count)
             # After the end of a code fence that was cut, nobody could tell code from text.
             unit.hard = unit.hard or fragment
             fragment = count > limit and not unit.prose
@@ -121,27 +150,36 @@ class Chunker:
             ]
             pieces[0].hard = unit.hard
             fitted.extend(pieces)
+        for before, unit in pairwise(fitted):
+            unit.tokens = min(unit.tokens + (unit.start - before.end) // _SOURCE_PER_TOKEN, limit)
         return fitted
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each piece, comments included: what is one shows only in the whole passage."""
         words = [plain(text.replace("%%", "% %").replace("<!--", "< !--")) for text in texts]
-        counts = self._counter.count_tokens(words)
-        return [max(n, len(w) // _CHARACTERS_PER_TOKEN) for n, w in zip(counts, words, strict=True)]
+        least = [
+            max(len(word) // _CHARACTERS_PER_TOKEN, len(text) // _SOURCE_PER_TOKEN)
+            for word, text in zip(words, texts, strict=True)
+        ]
+        # What exceeds the budget by this alone is cut in any case; its tokens may take a gigabyte.
+        counts = self._counter.count_tokens(
+            [word if few <= self._budget else "" for word, few in zip(words, least, strict=True)]
+        )
+        return list(map(max, counts, least))
 
     def _split(
         self, text: str, start: int, end: int, limit: int, parts: list[tuple[int, int]] | None = None
     ) -> Iterator[tuple[int, int, int]]:
         """(start, end, tokens) of pieces, cut at ``parts``, else at lines, at spaces, or anywhere."""
         if not parts:
-            parts = [(start + s, start + e) for s, e in _line_spans(text[start:end])]
+            parts = [(start + s, start + e) for s, e in line_spans(text[start:end])]
         if len(parts) < 2:
-            parts = _fixed_spans(text, start, end, max(1, min(limit, (end - start + 1) // 2)))
+            parts = fixed_spans(text, start, end, max(1, min(limit, (end - start + 1) // 2)))
         counts = self._count([text[s:e] for s, e in parts])
         first = last = start
         total = 0
         for (s, e), count in zip(parts, counts, strict=True):
-            if total and total + count > limit:
+            if total and (total + count > limit or e - first > limit * _SOURCE_PER_TOKEN):
                 yield first, last, total
                 total = 0
             if count > limit and e - s > 1:
@@ -172,11 +210,15 @@ class _Passages:
         headings: tuple[str, ...],
         tokens: int,
         sentences: Sequence[tuple[int, int]],
+        *,
+        embed: bool = True,
     ) -> None:
         text = self._note.text[start:end]
         content = embed_text_hash(headings, text)
         identity = hashlib.blake2b(self._path, digest_size=8)
-        identity.update(b"\0" + kind.encode() + content + str(self._seen[content]).encode())
+        # Whether a passage is embedded never changes.
+        sort = kind.encode() if embed else b"headings"
+        identity.update(b"\0" + sort + content + str(self._seen[content]).encode())
         self._seen[content] += 1
         self.chunks.append(
             Chunk(
@@ -188,7 +230,7 @@ class _Passages:
                 text=text,
                 headings=headings,
                 tokens=tokens,
-                embed_hash=content if kind == "text" else None,
+                embed_hash=content if embed and kind == "text" else None,
                 sentences=tuple((s - start, e - start) for s, e in sentences),
             )
         )
@@ -233,69 +275,48 @@ def has_own_properties(note: Note) -> bool:
     )
 
 
-def _sections(blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
-    """Runs of blocks under one heading; properties and headings themselves are left out."""
+def _headings_with_text(blocks: Iterable[Block]) -> set[tuple[str, ...]]:
+    """The paths of the headings that stand above text, directly or not; `()` where text has none above it."""
+    paths = {block.headings for block in blocks if block.kind not in _WITHOUT_TEXT}
+    return {path[:depth] for path in paths for depth in range(len(path) + 1)}
+
+
+def _sections(
+    blocks: Iterable[Block], covered: Set[tuple[str, ...]]
+) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
+    """Runs of blocks under one heading, and of headings that are not ``covered``: those with no text below.
+
+    Properties and other headings are left out; the latter are in the heading path.
+    """
     headings: tuple[str, ...] = ()
     run: list[Block] = []
+    bare = False
     for block in blocks:
         if block.kind is BlockKind.PROPERTIES:
             continue
-        if block.kind is BlockKind.HEADING or block.headings != headings:
-            if run:
-                yield headings, run
+        is_heading = block.kind is BlockKind.HEADING
+        if run and (is_heading != bare or (not bare and block.headings != headings)):
+            yield _shared_path(run) if bare else headings, run
             run = []
-            headings = block.headings
-        if block.kind is not BlockKind.HEADING:
+        headings, bare = block.headings, is_heading
+        if not is_heading or headings not in covered:
             run.append(block)
+        elif run:
+            yield _shared_path(run), run
+            run = []
     if run:
-        yield headings, run
+        yield _shared_path(run) if bare else headings, run
 
 
-def _merge_markers(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join a span without a letter or digit (a bullet, a quote mark) to its neighbour."""
-    merged: list[tuple[int, int]] = []
-    held: int | None = None
-    for start, end in spans:
-        bare = not _LETTER_OR_DIGIT.search(text, start, end)
-        if bare and merged:
-            merged[-1] = (merged[-1][0], end)
-        elif bare:
-            held = start if held is None else held
-        else:
-            merged.append((start if held is None else held, end))
-            held = None
-    if held is not None and not merged:
-        merged.append((held, spans[-1][1]))
-    return merged
+def _shared_path(headings: Sequence[Block]) -> tuple[str, ...]:
+    """What all of these headings stand under."""
+    first, *others = {block.headings[:-1] for block in headings}
+    shared = len(first)
+    while any(path[:shared] != first[:shared] for path in others):
+        shared -= 1
+    return first[:shared]
 
 
-def _inside(span: tuple[int, int], comments: Sequence[Span]) -> bool:
-    return any(c.start < span[1] and span[0] < c.end for c in comments)
-
-
-def _row_spans(text: str) -> list[tuple[int, int]]:
-    """A table's rows without its header and the rule below it."""
-    rows = _line_spans(text)
-    return rows[2:] if len(rows) > 2 else rows
-
-
-def _line_spans(text: str) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
-    start = 0
-    for line in text.splitlines(keepends=True):
-        if line.strip():
-            spans.append((start, start + len(line.rstrip())))
-        start += len(line)
-    return spans
-
-
-def _fixed_spans(text: str, start: int, end: int, length: int) -> list[tuple[int, int]]:
-    """Spans of at most ``length`` characters, cut at spaces where there are any."""
-    spans: list[tuple[int, int]] = []
-    while start < end:
-        stop = min(end, start + length)
-        if stop < end and (space := text.rfind(" ", start + length // 2, stop)) > 0:
-            stop = space + 1
-        spans.append((start, stop))
-        start = stop
-    return spans
+def _heading_units(blocks: Sequence[Block]) -> list[Unit]:
+    spans = [(block.span.start, block.span.end) for block in blocks]
+    return [Unit(start, end, [(start, end)], prose=False) for start, end in spans]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice, pairwise
 from math import sqrt
 
 from quire_engine.analysis import terms
@@ -18,6 +18,9 @@ _INSIDE_BLOCK_COST = 0.5
 """What a cut inside a paragraph or list item costs besides."""
 _WINDOW = 3
 """Sentences on either side of a cut whose words are compared."""
+_MANY = 2_000
+"""Units between two hard edges from which small ones are taken together."""
+_SHARES = 16
 
 
 @dataclass(slots=True)
@@ -47,16 +50,19 @@ def partition(text: str, units: Sequence[Unit], limit: int) -> Iterator[tuple[in
 def _cheapest(text: str, units: Sequence[Unit], limit: int) -> list[tuple[int, int]]:
     if sum(u.tokens for u in units) <= limit:
         return [(0, len(units))]
-    cohesion = _cohesion([terms(text[unit.start : unit.end]) for unit in units])
-    cut = [0.0] + [
-        _CUT_COST + cohesion[i] + (_INSIDE_BLOCK_COST if units[i].block == units[i - 1].block else 0.0)
-        for i in range(1, len(units))
+    edges = _edges(units, limit)
+    pieces = list(pairwise([*edges, len(units)]))
+    cohesion = _cohesion(terms(text[units[a].start : units[b - 1].end]) for a, b in pieces)
+    cut = [
+        _CUT_COST + likeness + (_INSIDE_BLOCK_COST if i and units[i].block == units[i - 1].block else 0.0)
+        for i, likeness in zip(edges, cohesion, strict=True)
     ]
-    sizes = [unit.tokens for unit in units]
-    overlaps = [_overlap_tokens(units, start, limit) for start in range(len(units))]
-    best = [0.0] + [float("inf")] * len(units)
-    origin = [0] * (len(units) + 1)
-    for end in range(1, len(units) + 1):
+    cut[0] = 0.0
+    sizes = [sum(unit.tokens for unit in units[a:b]) for a, b in pieces]
+    overlaps = [_overlap_tokens(units, start, limit) for start in edges]
+    best = [0.0] + [float("inf")] * len(edges)
+    origin = [0] * (len(edges) + 1)
+    for end in range(1, len(edges) + 1):
         tokens = 0
         for start in range(end - 1, -1, -1):
             tokens += sizes[start]
@@ -69,11 +75,29 @@ def _cheapest(text: str, units: Sequence[Unit], limit: int) -> list[tuple[int, i
             if cost < best[end]:
                 best[end], origin[end] = cost, start
     ranges: list[tuple[int, int]] = []
-    end = len(units)
+    end = len(edges)
     while end:
-        ranges.append((origin[end], end))
+        ranges.append((edges[origin[end]], pieces[end - 1][1]))
         end = origin[end]
     return ranges[::-1]
+
+
+def _edges(units: Sequence[Unit], limit: int) -> list[int]:
+    """Where passages may begin: at every unit; of very many, not at those that are next to nothing.
+
+    Whatever follows one of ``limit / _SHARES`` tokens or less counts with it, which bounds how many edges
+    there are in a passage, and so the price of finding the best cuts.
+    """
+    if len(units) <= _MANY:
+        return list(range(len(units)))
+    edges = [0]
+    tokens = 0
+    for index, unit in enumerate(units):
+        if index and tokens + unit.tokens > limit // _SHARES:
+            edges.append(index)
+            tokens = 0
+        tokens += unit.tokens
+    return edges
 
 
 def _overlap_tokens(units: Sequence[Unit], start: int, limit: int) -> int:
@@ -91,18 +115,25 @@ def overlap(units: Sequence[Unit], first: int, members: Sequence[Unit], limit: i
     return None
 
 
-def _cohesion(sentences: Sequence[Sequence[str]]) -> list[float]:
+def _cohesion(sentences: Iterable[Sequence[str]]) -> list[float]:
     """Before each sentence: the cosine, 0 to 1, of the terms on its two sides (Hearst, TextTiling, 1997)."""
-    windows = [Counter(chain(*sentences[i : i + _WINDOW])) for i in range(len(sentences))]
-    squares = [sum(count * count for count in window.values()) for window in windows]
-    found = [0.0] * len(sentences)
-    for i in range(1, len(sentences)):
-        if i >= _WINDOW:
-            before, square = windows[i - _WINDOW], squares[i - _WINDOW]
-        else:
-            before = Counter(chain(*sentences[:i]))
-            square = sum(count * count for count in before.values())
-        after = windows[i]
-        if norm := sqrt(square * squares[i]):
-            found[i] = sum(before[term] * after[term] for term in before.keys() & after.keys()) / norm
+    following = iter(sentences)
+    ahead = deque(islice(following, _WINDOW))
+    windows: deque[Counter[str]] = deque(Counter(chain(*islice(ahead, i))) for i in range(_WINDOW))
+    """What stands before the sentence and the next ones: at the very beginning, less than a window."""
+    squares = deque(map(_square, windows))
+    found: list[float] = []
+    while ahead:
+        windows.append(after := Counter(chain(*ahead)))
+        squares.append(_square(after))
+        before = windows.popleft()
+        norm = sqrt(squares.popleft() * squares[-1])
+        shared = before.keys() & after.keys()
+        found.append(sum(before[term] * after[term] for term in shared) / norm if norm else 0.0)
+        ahead.popleft()
+        ahead.extend(islice(following, 1))
     return found
+
+
+def _square(window: Counter[str]) -> int:
+    return sum(count * count for count in window.values())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,10 @@ _STATISTICAL = {
 _SLICE = 50_000
 """Characters that go through a pipeline at once; bounds the memory that a hostile note costs."""
 _LONGEST_NAME = 200
+_MOST_GONE = 1000
+"""Names that a matcher has lost from which it is made anew: spaCy's frees no memory of what it removes."""
+_MOST_WORDS = 300_000
+"""Words that it has met from which it is made anew: spaCy remembers all of them, in about 300 bytes each."""
 _SYMBOLS = re.compile(r"(?:[^\w\s]|_){64,}")
 """spaCy peels such a run off character by character, in time that grows with its square."""
 
@@ -121,6 +124,10 @@ class NameMatcher:
 
     def __init__(self, names: Iterable[Entity] = ()) -> None:
         """``names`` are matched without case; those of a single character are left out."""
+        self._begin()
+        self.set_names(names)
+
+    def _begin(self) -> None:
         from spacy.matcher import PhraseMatcher
 
         self._tokenizer = _tokenizer()
@@ -128,11 +135,14 @@ class NameMatcher:
         self._names: frozenset[Entity] = frozenset()
         self._spellings: dict[str, set[Entity]] = {}
         """By what the matcher calls a name: its label and its tokens in lower case."""
-        self.set_names(names)
+        self._gone = 0
 
     def set_names(self, names: Iterable[Entity]) -> None:
         """Match ``names`` from now on, and no others."""
         names = frozenset(names)
+        self._gone += len(self._names - names)
+        if self._gone > max(_MOST_GONE, len(names)):
+            self._begin()
         for name in self._names - names:
             if doc := self._tokens(name):
                 key = _key(name.label, doc)
@@ -156,6 +166,10 @@ class NameMatcher:
         """
         from spacy.util import filter_spans
 
+        if len(self._tokenizer.vocab.strings) > _MOST_WORDS + 10 * len(self._names):
+            names = self._names
+            self._begin()
+            self.set_names(names)
         found: dict[Entity, None] = {}
         for offset in range(0, len(text), _SLICE):
             doc = self._tokenizer.make_doc(_tame(text[offset : offset + _SLICE]))
@@ -198,7 +212,6 @@ def _is_installed(package: str) -> bool:
     return True
 
 
-@cache
 def _tokenizer() -> Language:
     """A pipeline of no language that only makes tokens."""
     import spacy

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import apsw
 import sqlite_vec
 
-from quire_engine.errors import DamagedIndexError, IndexTooNewError, StoreError
+from quire_engine.errors import DamagedIndexError, IndexReadOnlyError, IndexTooNewError, StoreError
 from quire_engine.index.migrations import MIGRATIONS
 
 FILE_NAME = "index.sqlite3"
 _BUSY_MILLISECONDS = 10_000
+
+
+class FrozenConnection(apsw.Connection):
+    """A connection to a database in a folder that cannot be written, on the word that nobody writes it."""
+
+    stamp: tuple[int, int, int] | None = None
+    """The state of the file when it was opened."""
 
 
 @contextmanager
@@ -27,27 +36,27 @@ def translated(what: str) -> Iterator[None]:
         # A full disk makes SQLite undo the transaction itself; that undoing it again fails says nothing.
         while isinstance(cause.__context__, apsw.Error):
             cause = cause.__context__
-        damaged = isinstance(cause, apsw.CorruptError | apsw.NotADBError)
-        kind = DamagedIndexError if damaged else StoreError
-        raise kind(f"{what}: {_explained(cause)}") from cause
+        kind, words = _explained(cause)
+        raise kind(f"{what}: {words}") from cause
 
 
-def _explained(error: apsw.Error) -> str:
+def _explained(error: apsw.Error) -> tuple[type[StoreError], str]:
     match error:
         case apsw.FullError():
-            return "the disk is full; free some space and run the command again"
+            return StoreError, "the disk is full; free some space and run the command again"
         case apsw.ReadOnlyError():
-            return "the index is read-only; check the folder's permissions"
+            return IndexReadOnlyError, "the index is read-only; check the folder's permissions"
         case apsw.CorruptError() | apsw.NotADBError():
-            return "the index is damaged; run `quire index --rebuild`"
+            return DamagedIndexError, "the index is damaged; run `quire index --rebuild`"
         case apsw.CantOpenError():
-            return "the index cannot be opened; check the folder's permissions"
+            return StoreError, "the index cannot be opened; check the folder's permissions"
         case apsw.IOError():
-            return f"reading or writing the disk failed ({error})"
+            remedy = "check the disk, its quota and its free space"
+            return StoreError, f"reading or writing the disk failed ({error}); {remedy}"
         case apsw.BusyError() | apsw.LockedError():
-            return "another process keeps the index locked"
+            return StoreError, "another process keeps the index locked"
         case _:
-            return str(error)
+            return StoreError, str(error)
 
 
 def connect(folder: Path, *, writable: bool) -> apsw.Connection:
@@ -58,20 +67,11 @@ def connect(folder: Path, *, writable: bool) -> apsw.Connection:
     """
     path = folder / FILE_NAME
     with translated(f"opening {path}"):
-        flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writable else 0)
-        try:
-            connection = apsw.Connection(str(path), flags=flags)
-        except apsw.CantOpenError:
-            if writable:
-                raise
-            connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        connection.set_busy_timeout(_BUSY_MILLISECONDS)
+        connection = _connected_for_writing(path) if writable else _connected_for_reading(path)
         connection.enable_load_extension(True)
         connection.load_extension(sqlite_vec.loadable_path())
         connection.enable_load_extension(False)
         if writable:
-            with suppress(OSError):  # another's file, or a disk that cannot be written: SQLite will say so
-                path.chmod(0o600)
             if not has_schema(connection):
                 connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -87,6 +87,66 @@ def connect(folder: Path, *, writable: bool) -> apsw.Connection:
             _migrate(connection)  # before references are enforced: a table that is replaced has children
         connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _connected(path: Path, flags: int = 0) -> apsw.Connection:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE | flags)
+    connection.set_busy_timeout(_BUSY_MILLISECONDS)
+    return connection
+
+
+def _connected_for_writing(path: Path) -> apsw.Connection:
+    with suppress(OSError):  # a disk that cannot be written: SQLite will say so
+        path.touch(0o600)
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with suppress(OSError):  # another's, or not there
+            file.chmod(0o600)
+    return _connected(path, apsw.SQLITE_OPEN_CREATE)
+
+
+def _connected_for_reading(path: Path) -> apsw.Connection:
+    """Readers of a WAL database share a file beside it; where none can be made, nobody can write either."""
+    connection = None
+    try:
+        connection = _connected(path)
+        has_schema(connection)  # SQLite opens files when they are needed
+        return connection
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        if connection is not None:
+            connection.close()
+        stamp = _stamp(path)
+        if stamp is None or os.access(path.parent, os.W_OK):
+            raise
+    if _size(path.with_name(f"{FILE_NAME}-wal")):
+        raise IndexReadOnlyError(
+            f"{path.parent} cannot be written, and the index in it was left in the middle of its work; make "
+            "the folder writable and run `quire index`"
+        )
+    uri = f"file:{quote(os.fsencode(path))}?immutable=1"
+    frozen = FrozenConnection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    frozen.stamp = stamp
+    return frozen
+
+
+def is_outdated(connection: apsw.Connection, folder: Path) -> bool:
+    """Whether a database was written, though it was opened as one that nobody writes."""
+    return isinstance(connection, FrozenConnection) and connection.stamp != _stamp(folder / FILE_NAME)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a database, or its write-ahead log, is written."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, _size(path.with_name(f"{path.name}-wal"))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def is_made(folder: Path) -> bool:
@@ -107,6 +167,8 @@ def has_schema(connection: apsw.Connection) -> bool:
 
 def _check_version(connection: apsw.Connection, path: Path) -> None:
     if not connection.table_exists("main", "migrations"):
+        if has_schema(connection):
+            raise DamagedIndexError(f"{path} is not an index of Quire; run `quire index --rebuild`")
         return
     newest = connection.execute("SELECT max(number) FROM migrations").get or 0
     if newest > len(MIGRATIONS):

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from quire_engine.markup import plain
 from quire_engine.records import Chunk, Note
 
 _NAMING = frozenset({"title", "alias", "aliases", "tag", "tags"})
 """Properties that have a field of their own."""
+MANY_PASSAGES = 1_000
+"""A note of more has less in common between its passages, as each of them holds it."""
+_MOST_SHARED = 4_000
+_MOST_SHARED_BY_MANY = 200
+"""Characters of a field that all passages of a note have in common."""
 
 
 def note_fields(note: Note, chunks: Sequence[Chunk]) -> list[dict[str, str]]:
     """The fields of each of the note's ``chunks``."""
     alone = not any(chunk.kind == "text" for chunk in chunks)
     properties = property_words(note.properties)
+    tags = " ".join(note.tags)
     return [
         chunk_fields(
             kind=chunk.kind,
@@ -24,8 +31,9 @@ def note_fields(note: Note, chunks: Sequence[Chunk]) -> list[dict[str, str]]:
             headings=chunk.headings,
             text=chunk.text,
             properties=properties,
-            tags=note.tags,
+            tags=tags,
             alone=alone,
+            many=len(chunks) > MANY_PASSAGES,
         )
         for chunk in chunks
     ]
@@ -40,24 +48,35 @@ def chunk_fields(
     headings: Iterable[str],
     text: str,
     properties: str,
-    tags: Iterable[str],
+    tags: str,
     alone: bool,
+    many: bool,
 ) -> dict[str, str]:
     """The fields of one chunk, with the `property_words` of its note.
 
-    ``alone`` says that the note holds no text, so that the properties stand for its names.
+    ``alone`` says that the note holds no text, so that the properties stand for its names, ``many`` that it
+    has more than `MANY_PASSAGES`.
     """
     if kind == "properties" and not alone:
         # Properties answer for themselves: repeating the note's names here would outrank its passages.
         return {"body": properties}
+    most = _MOST_SHARED_BY_MANY if many else _MOST_SHARED
     return {
-        "title": "\n".join([title, *aliases]),
+        "title": "\n".join([title, *aliases])[: None if alone else most],
         "headings": "\n".join(heading for heading in headings if heading != title),
-        "tags": " ".join(tags).replace("/", " "),
+        "tags": tags.replace("/", " ") if alone else _shortened(tags, most).replace("/", " "),
         "path": path.rpartition("/")[0].replace("/", " "),
-        "properties": properties,
+        "properties": properties if alone else _shortened(properties, most),
         "body": plain(text) if kind == "text" else "",
     }
+
+
+@lru_cache(maxsize=16)
+def _shortened(words: str, most: int) -> str:
+    if len(words) <= most:
+        return words
+    # In an order of its own: from the database they come in another one than from the note.
+    return " ".join(sorted(words.split()))[:most]
 
 
 def property_words(properties: Mapping[str, object]) -> str:

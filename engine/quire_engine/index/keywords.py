@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -20,6 +21,8 @@ FIELD_WEIGHTS: Mapping[str, float] = {
     "body": 1.0,
 }
 """How much one occurrence in a field counts against one in the body."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _PROSE = frozenset({"body", "properties"})
 
 
@@ -61,9 +64,13 @@ def translated(what: str) -> Iterator[None]:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         reason = " ".join(str(error).split())
-        raise StoreError(
-            f"{what} failed ({type(error).__name__}: {reason}); run `quire index --rebuild`"
-        ) from error
+        if isinstance(error, OSError) and error.errno in _FULL:
+            remedy = "the disk is full, or a quota is reached; free some space and run the command again"
+        elif isinstance(error, OSError) and error.errno in _FORBIDDEN:
+            remedy = "check the permissions of the index's folder"
+        else:
+            remedy = "`quire index` makes the keyword index anew"
+        raise StoreError(f"{what} failed ({type(error).__name__}: {reason}); {remedy}") from error
 
 
 def open_keywords(folder: Path, backend: str, *, writable: bool) -> KeywordIndex:

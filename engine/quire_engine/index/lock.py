@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -12,17 +13,20 @@ from pathlib import Path
 
 import filelock
 
-from quire_engine.errors import IndexLockedError, StoreError
+from quire_engine.errors import IndexLockedError, IndexReadOnlyError, StoreError
+from quire_engine.privacy import private
 
 
 @contextmanager
 def write_lock(folder: Path, wait: float) -> Iterator[None]:
     """Hold the lock of the index in ``folder``; the operating system frees it if the process dies.
 
-    Raises `IndexLockedError`, naming the holder, after ``wait`` seconds; `StoreError` when the folder
-    cannot be written.
+    Raises `IndexLockedError`, naming the holder, after ``wait`` seconds; `IndexReadOnlyError` when the
+    folder cannot be written, `StoreError` when there is no room in it, or its file system has no locks.
     """
-    lock = filelock.FileLock(folder / "write.lock", timeout=max(0.0, wait), mode=0o600)
+    lock = filelock.FileLock(
+        folder / "write.lock", timeout=max(0.0, wait), mode=0o600, fallback_to_soft=False
+    )
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -30,7 +34,7 @@ def write_lock(folder: Path, wait: float) -> Iterator[None]:
             f"{_holder(folder)} is updating this vault's index; wait for it to finish, or stop it"
         ) from None
     except OSError as error:
-        raise StoreError(f"cannot write to {folder}: {error.strerror}; check its permissions") from error
+        raise _unwritable(folder, error) from error
     try:
         _announce(folder)
         yield
@@ -38,17 +42,37 @@ def write_lock(folder: Path, wait: float) -> Iterator[None]:
         lock.release()
 
 
+def _unwritable(folder: Path, error: OSError) -> StoreError:
+    said = f"cannot write to {folder}: {error.strerror}"
+    if error.errno in (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK):
+        return StoreError(
+            f"the file system of {folder} has no file locks, without which an index cannot be kept; set "
+            "QUIRE_DATA_DIR to a folder on a local disk"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return IndexReadOnlyError(f"{said}; check its permissions")
+    return StoreError(f"{said}; check the disk and the folder's permissions")
+
+
 def _announce(folder: Path) -> None:
     """Leave word of who holds the lock, for others' messages only."""
-    command = " ".join(["quire", *sys.argv[1:2]])
+    program = Path(sys.argv[0]).name if sys.argv else ""
+    # Of another program nobody knows what its arguments say.
+    command = " ".join(["quire", *sys.argv[1:2]]) if program == "quire" else program or "python"
     word = json.dumps({"pid": os.getpid(), "command": command, "since": time.time()})
-    with suppress(OSError):  # a full disk is reported by the write that matters
-        (folder / "writer.json").write_text(word, encoding="utf-8")
+    with (
+        suppress(OSError),  # a full disk is reported by the write that matters
+        open(folder / "writer.json", "w", encoding="utf-8", opener=private) as file,
+    ):
+        file.write(word)
 
 
 def _holder(folder: Path) -> str:
     try:
         told = json.loads((folder / "writer.json").read_text(encoding="utf-8"))
-        return f"process {int(told['pid'])} ({told['command']})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        pid = int(told["pid"])
+        with suppress(PermissionError):  # it is another user's, and there
+            os.kill(pid, 0)
+        return f"process {pid} ({told['command']})"
+    except (OSError, OverflowError, ValueError, KeyError, TypeError):
+        return "another process"  # also when it has not said yet who it is, and the one before it died

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,26 +46,20 @@ def nearest(
     """(chunk id, cosine similarity) of the nearest chunks, best first; those ``among`` some, if given.
 
     Exact up to ``whole`` vectors; beyond, of the neighbours that an exact scan finds at least 98 % on
-    average (see `quire_engine.index.routing`).
+    average (see `quire_engine.index.routing`). To be called inside a transaction: rows move between shards.
     """
-    if limit < 1 or not db.table_exists("main", TABLE):
+    if limit < 1:
+        return []
+    shards = cache.at(db)
+    if not db.table_exists("main", TABLE):
         return []
     unit = (query / max(float(np.linalg.norm(query)), 1e-12)).astype(np.float32)
     limit = min(limit, _MOST)
-    with _moment(db):
-        shards = cache.at(db)
-        if among is not None and len(among) <= min(_FEW, _FEW_SHARE * shards.total):
-            return _compared(db, unit, limit, among)
-        if shards.total <= whole or shards.calibration is None:
-            return _scan(db, unit, limit, among)
-        return _routed(db, shards, shards.calibration, unit, limit, among)
-
-
-@contextmanager
-def _moment(db: apsw.Connection) -> Iterator[None]:
-    """All statements inside see the same state, though rows move between shards."""
-    with db:
-        yield
+    if among is not None and len(among) <= min(_FEW, _FEW_SHARE * shards.total):
+        return _compared(db, unit, limit, among)
+    if shards.total <= whole or shards.calibration is None:
+        return _scan(db, unit, limit, among)
+    return _routed(db, shards, shards.calibration, unit, limit, among)
 
 
 def _compared(db: apsw.Connection, query: FloatArray, limit: int, among: Sequence[int]) -> Found:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from quire_engine.analysis import fold
 from quire_engine.index import vectors
-from quire_engine.index.database import FILE_NAME, connect, translated
+from quire_engine.index.database import FILE_NAME, connect, is_made, is_outdated, translated
 from quire_engine.index.nearest import nearest
 from quire_engine.index.shards import ShardCache
-from quire_engine.index.store import note_id
-from quire_engine.records import Entity, FileStat, Filters, Hit, ScoreTrace, SkippedNote, TopicStatus
+from quire_engine.index.store import KnownNote, known_files, note_id
+from quire_engine.records import Entity, Filters, Hit, ScoreTrace, SkippedNote, TopicStatus
 
 if TYPE_CHECKING:
     import apsw
@@ -26,14 +28,15 @@ _NO_TRACE = ScoreTrace(signals=())
 
 
 class IndexReader:
-    """Consistent reads from any number of threads, each with a connection of its own."""
+    """Reads from any number of threads, each with a connection of its own."""
 
     def __init__(self, folder: Path) -> None:
         """Raises `StoreError` or `IndexTooNewError` when the index in ``folder`` cannot be read."""
         self._folder = folder
         self._local = threading.local()
         self._shards = ShardCache()
-        self._connections: list[apsw.Connection] = []
+        self._connections: WeakSet[apsw.Connection] = WeakSet()
+        """Those of threads that live; a thread's own goes with it."""
         self._lock = threading.Lock()
         self._connection()
 
@@ -43,21 +46,51 @@ class IndexReader:
                 connection.close()
             self._connections.clear()
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that this thread reads inside is of one moment, whatever is written meanwhile; may be nested.
+
+        To be left soon: the write-ahead log cannot begin anew while an old moment is looked at.
+        """
+        if self._is_held():
+            yield
+            return
+        connection = self._connection()
+        with translated("reading the index"):
+            connection.execute("BEGIN")
+        self._local.held = True
+        try:
+            yield
+        finally:
+            self._local.held = False
+            if connection.in_transaction:  # an error may have ended it
+                connection.execute("COMMIT")
+
+    def _is_held(self) -> bool:
+        return getattr(self._local, "held", False)
+
     def _connection(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and self._is_held():
+            return connection
         place = self._place()
-        if connection is None or place != self._local.place:  # a rebuild may have put another in its place
+        if connection is None or self._has_successor(connection, place):
             fresh = connect(self._folder, writable=False)
             fresh.execute("PRAGMA query_only = ON")
             fresh.execute(f"PRAGMA cache_size = -{_CACHE_KILOBYTES}")  # for every thread that asks
             with self._lock:
-                self._connections.append(fresh)
+                self._connections.add(fresh)
                 if connection is not None:
-                    self._connections.remove(connection)
+                    self._connections.discard(connection)
                     connection.close()
             self._local.connection, self._local.place = fresh, place
             connection = fresh
         return connection
+
+    def _has_successor(self, connection: apsw.Connection, place: tuple[int, int] | None) -> bool:
+        """Whether another database took the place of the connection's; one that is being made has not yet."""
+        other = place != self._local.place or is_outdated(connection, self._folder)
+        return other and is_made(self._folder)
 
     def _place(self) -> tuple[int, int] | None:
         try:
@@ -80,7 +113,7 @@ class IndexReader:
         self, query: FloatArray, limit: int, *, among: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """(chunk id, cosine similarity), best first."""
-        with translated("searching vectors"):
+        with self.snapshot(), translated("searching vectors"):
             return nearest(self._connection(), self._shards, query, limit, among)
 
     def vectors(self, ids: Sequence[int]) -> Mapping[int, FloatArray]:
@@ -194,10 +227,10 @@ class IndexReader:
             found.setdefault(chunk, {})[path] = None
         return {chunk: tuple(paths) for chunk, paths in found.items()}
 
-    def file_stat(self, path: str) -> FileStat | None:
-        """The stat of the file that was indexed as ``path``."""
-        rows = self._all("SELECT size, mtime_ns, inode FROM notes WHERE id = ?", (note_id(path),))
-        return FileStat(*rows[0]) if rows else None
+    def known_files(self, paths: Sequence[str]) -> Mapping[str, KnownNote]:
+        """What is indexed of the notes at ``paths``, by path; those that are not indexed are left out."""
+        with translated("reading the index"):
+            return known_files(self._connection(), paths)
 
     def blocks(self, path: str) -> list[tuple[str, int, int]]:
         """(block id, first line, last line) of the note's blocks that have an id."""

@@ -15,10 +15,15 @@ from typing import Any, NamedTuple
 import apsw
 
 from quire_engine.analysis import fold
-from quire_engine.index import vectors
+from quire_engine.index import integrity, references, vectors
 from quire_engine.index.database import translated
-from quire_engine.index.keyword_fields import chunk_fields, property_words
+from quire_engine.index.keyword_fields import MANY_PASSAGES, chunk_fields, property_words
+from quire_engine.index.write_ahead_log import WriteAheadLog
+from quire_engine.interfaces import KeywordIndex
 from quire_engine.records import Chunk, Entity, FileStat, Note, SkippedNote
+
+_RACE = 2.0
+"""A file written this many seconds before it was read may have changed again under the same time stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,23 @@ class KnownNote:
     topic: str
     indexed_at: float
     """When its file was last read, Unix seconds."""
+
+    def may_differ(self, stat: FileStat) -> bool:
+        """Whether the file, whose state is ``stat`` now, may hold something else than when it was read."""
+        return self.stat != stat or stat.mtime_ns > (self.indexed_at - _RACE) * 1e9
+
+
+def known_files(db: apsw.Connection, paths: Sequence[str] | None = None) -> dict[str, KnownNote]:
+    """The indexed notes by path: all of them, or those among ``paths``."""
+    sql = "SELECT path, size, mtime_ns, inode, content_hash, topic, indexed_at FROM notes"
+    bindings: tuple[str, ...] = ()
+    if paths is not None:
+        sql += " WHERE path IN (SELECT value FROM json_each(?))"
+        bindings = (json.dumps(paths),)
+    return {
+        path: KnownNote(FileStat(size, mtime, inode), digest, topic, indexed_at)
+        for path, size, mtime, inode, digest, topic, indexed_at in db.execute(sql, bindings)
+    }
 
 
 _json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
@@ -64,15 +86,25 @@ def note_id(path: str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+_FROM_NOTES = (
+    *("notes", "tags", "chunks", "entities", "links", "blocks", "skipped", "matched_names"),
+    *("embedding_queue", "entity_queue", "keyword_outbox"),
+)
+
+
 def clear(connection: apsw.Connection) -> None:
     """Forget every note and its vectors; embeddings stay, so that indexing again embeds nothing."""
-    with translated("clearing the index"), connection:
-        vectors.drop(connection)
-        tables = ("notes", "skipped", "matched_names", "embedding_queue", "keyword_outbox")
-        connection.execute("UPDATE embeddings SET released_at = ? WHERE released_at IS NULL", (time.time(),))
-        for table in tables:
-            connection.execute(f"DELETE FROM {table}")
-        connection.execute("DELETE FROM meta WHERE key IN ('last_sync', 'keywords_applied', 'fingerprint')")
+    with translated("clearing the index"):
+        connection.execute("PRAGMA foreign_keys = OFF")  # they may be damaged; every table is emptied anyway
+        with connection:
+            vectors.drop(connection)
+            now = time.time()
+            connection.execute("UPDATE embeddings SET released_at = ? WHERE released_at IS NULL", (now,))
+            for table in _FROM_NOTES:
+                connection.execute(f"DELETE FROM {table}")
+            gone = "('last_sync', 'keywords_applied', 'fingerprint')"
+            connection.execute(f"DELETE FROM meta WHERE key IN {gone}")
+        connection.execute("PRAGMA foreign_keys = ON")
 
 
 class IndexWriter:
@@ -80,29 +112,23 @@ class IndexWriter:
 
     def __init__(self, connection: apsw.Connection, fingerprint: str, dimensions: int) -> None:
         self._db = connection
+        self._log = WriteAheadLog(connection)
         with translated("preparing the vector table"):
             self._vectors = vectors.VectorTable(connection, fingerprint, dimensions)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything inside happens, or nothing does."""
-        with translated("writing the index"), self._db:
-            yield
+        with translated("writing the index"):
+            with self._db:
+                yield
+            self._log.shorten()
 
     # ------------------------------------------------------------------------------------------- notes
 
     def known_files(self, paths: Sequence[str] | None = None) -> dict[str, KnownNote]:
         """The indexed notes by path: all of them, or those among ``paths``."""
-        sql = "SELECT path, size, mtime_ns, inode, content_hash, topic, indexed_at FROM notes"
-        bindings: tuple[str, ...] = ()
-        if paths is not None:
-            sql += " WHERE path IN (SELECT value FROM json_each(?))"
-            bindings = (json.dumps(paths),)
-        rows = self._db.execute(sql, bindings)
-        return {
-            path: KnownNote(FileStat(size, mtime, inode), digest, topic, indexed_at)
-            for path, size, mtime, inode, digest, topic, indexed_at in rows
-        }
+        return known_files(self._db, paths)
 
     def count_notes(self) -> int:
         count: int = self._db.execute("SELECT count(*) FROM notes").get
@@ -133,7 +159,9 @@ class IndexWriter:
         # Without text of its own a note's names are indexed with its properties (see `chunk_fields`).
         had_text = any(digest is not None for digest in before.values())
         has_text = any(chunk.embed_hash is not None for chunk in chunks)
-        renamed = known is None or _Names(*known) != names or (bool(before) and had_text != has_text)
+        had_many, has_many = len(before) > MANY_PASSAGES, len(chunks) > MANY_PASSAGES
+        otherwise = bool(before) and (had_text, had_many) != (has_text, has_many)
+        renamed = known is None or _Names(*known) != names or otherwise
         self._put_note_row(identity, note, topic, names, read_at)
         self._put_parts(identity, note)
         kept = {chunk.id for chunk in chunks}
@@ -244,11 +272,14 @@ class IndexWriter:
         )
         vectors.release(self._db, [digest for _, digest in chunks if digest is not None])
 
-    def touch_note(self, path: str, stat: FileStat, read_at: float) -> None:
-        """Note a new stat of a file whose content had not changed when it was read at ``read_at``."""
+    def touch_note(self, path: str, stat: FileStat, modified: float, read_at: float) -> None:
+        """Note a new stat of a file whose content had not changed when it was read at ``read_at``.
+
+        ``modified`` is `Note.modified`, which may follow from the stat.
+        """
         self._db.execute(
-            "UPDATE notes SET size = ?, mtime_ns = ?, inode = ?, indexed_at = ? WHERE path = ?",
-            (stat.size, stat.mtime_ns, stat.inode, read_at, path),
+            "UPDATE notes SET size = ?, mtime_ns = ?, inode = ?, modified = ?, indexed_at = ? WHERE path = ?",
+            (stat.size, stat.mtime_ns, stat.inode, modified, read_at, path),
         )
 
     def remove_notes(self, paths: Iterable[str]) -> int:
@@ -349,14 +380,23 @@ class IndexWriter:
         """The names that the entities of all chunks off the queue reflect."""
         return {Entity(*row) for row in self._all("SELECT text, label FROM matched_names")}
 
-    def set_matched_names(self, added: Iterable[Entity], lost: Iterable[Entity]) -> None:
-        """Change those names; entities of lost ones go."""
+    def set_matched_names(
+        self, added: Iterable[Entity], lost: Iterable[Entity], holding: Iterable[int]
+    ) -> None:
+        """Change those names; chunks that hold a lost one, or may hold an added one, come onto the queue.
+
+        ``holding`` are the latter. A shorter name may show where a lost one stood.
+        """
         gone = [(e.text, e.label) for e in lost]
-        self._db.executemany("DELETE FROM entities WHERE text = ? AND label = ?", gone)
-        self._db.executemany("DELETE FROM matched_names WHERE text = ? AND label = ?", gone)
-        self._db.executemany(
-            "INSERT OR IGNORE INTO matched_names VALUES (?, ?)", ((e.text, e.label) for e in added)
+        self._many(
+            "INSERT OR IGNORE INTO entity_queue SELECT chunk_id FROM entities WHERE text = ? AND label = ?",
+            gone,
         )
+        self._many(
+            "INSERT OR IGNORE INTO entity_queue SELECT id FROM chunks WHERE id = ?", [(c,) for c in holding]
+        )
+        self._many("DELETE FROM matched_names WHERE text = ? AND label = ?", gone)
+        self._many("INSERT OR IGNORE INTO matched_names VALUES (?, ?)", [(e.text, e.label) for e in added])
 
     # ----------------------------------------------------------------------------------- keyword outbox
 
@@ -397,7 +437,8 @@ class IndexWriter:
         rows = self._db.execute(
             "SELECT c.id, c.kind, n.path, n.title, n.aliases, c.headings, c.text, n.properties, "
             "(SELECT group_concat(tag, ' ') FROM tags WHERE note_id = n.id), "
-            "NOT EXISTS (SELECT 1 FROM chunks o WHERE o.note_id = n.id AND o.kind = 'text') "
+            "NOT EXISTS (SELECT 1 FROM chunks o WHERE o.note_id = n.id AND o.kind = 'text'), "
+            f"EXISTS (SELECT 1 FROM chunks o WHERE o.note_id = n.id LIMIT 1 OFFSET {MANY_PASSAGES}) "
             "FROM json_each(?) j "
             "JOIN chunks c ON c.id = j.value JOIN notes n ON n.id = c.note_id",
             (json.dumps(chunk_ids),),
@@ -414,11 +455,12 @@ class IndexWriter:
                     headings=json.loads(headings),
                     text=text,
                     properties=words(properties),
-                    tags=[tags or ""],
+                    tags=tags or "",
                     alone=bool(alone),
+                    many=bool(many),
                 ),
             )
-            for chunk, kind, path, title, aliases, headings, text, properties, tags, alone in rows
+            for chunk, kind, path, title, aliases, headings, text, properties, tags, alone, many in rows
         ]
 
     # ----------------------------------------------------------------------------------- embedding queue
@@ -455,6 +497,52 @@ class IndexWriter:
         """
         with translated("rebalancing shards"):
             return self._vectors.rebalance(most)
+
+    def rebuild_vectors(self) -> None:
+        """Make the vector table anew, from the embeddings that are known; only what has none is queued."""
+        with self.transaction():
+            self._vectors.rebuild()
+
+    def keep_known_vectors(self) -> int:
+        """Keep as embeddings what stands in the vector table alone; returns how many."""
+        with self.transaction():
+            return self._vectors.keep_unknown()
+
+    def forget_embeddings(self, hashes: Sequence[bytes]) -> None:
+        """Forget the vectors of these texts, and queue every chunk that has none."""
+        with self.transaction():
+            self._vectors.forget(hashes)
+
+    def reindex(self) -> None:
+        """Make SQLite's indices anew from their tables."""
+        with self.transaction():
+            self._db.execute("REINDEX")
+
+    def remove_dangling(self) -> dict[str, int]:
+        """Put right what `references.dangling_rows` finds, which it returns."""
+        with self.transaction():
+            found = references.dangling_rows(self._db)
+            lost = self._all("SELECT id, embed_hash FROM chunks WHERE note_id NOT IN (SELECT id FROM notes)")
+            self._remove_chunks(lost)
+            references.put_right(self._db)
+            if found:
+                self.set_meta("unfinished", 1)  # links are resolved again
+        return found
+
+    def forget_contents(self, paths: Sequence[str]) -> None:
+        """Have these notes read again, whatever their files look like."""
+        self._many(
+            "UPDATE notes SET mtime_ns = -1, content_hash = x'' WHERE path = ?", [(path,) for path in paths]
+        )
+
+    def vectors_agree(self) -> bool:
+        """Whether the vector table holds as many rows as it should; see `quire_engine.index.integrity`."""
+        with translated("checking vectors"):
+            return integrity.vectors_agree(self._db)
+
+    def keywords_agree(self, keywords: KeywordIndex) -> bool:
+        """Whether ``keywords`` hold as many chunks as there are, when the outbox has been applied."""
+        return integrity.keywords_agree(self._db, keywords)
 
     def forget_released_vectors(self, days: float = vectors.KEPT_DAYS) -> None:
         """Drop the vectors of text that has been gone for ``days``."""

@@ -60,6 +60,11 @@ class TantivyKeywords:
             tantivy.Index(_schema(), path=str(self._folder))
 
     @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self._folder
+
+    @property
     def applied(self) -> int:
         """The highest outbox sequence whose change is committed; 0 for an empty index."""
         state = self._state()
@@ -76,6 +81,22 @@ class TantivyKeywords:
         with translated("reading the keyword index"), self._lock:
             searcher = self._fresh_searcher()
             return _chunks(searcher) if searcher else 0
+
+    def chunks(self) -> list[int]:
+        """The chunks in the index, in no order."""
+        with translated("reading the keyword index"), self._lock:
+            searcher = self._fresh_searcher()
+            if searcher is None:
+                return []
+            everything = searcher.search(tantivy.Query.all_query(), searcher.num_docs or 1).hits
+            values = searcher.fast_field_values("chunk", [address for _, address in everything])
+            return [int(chunk) for chunk in values if chunk is not None]
+
+    def verify(self) -> None:
+        """Raises `StoreError` when the index cannot be opened and listed: what Tantivy itself looks at."""
+        with self._lock:
+            self._seen = self._searcher = None
+        self.chunks()
 
     def apply(
         self,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import apsw
 import numpy as np
 
 from quire_engine.index import shards
@@ -14,12 +16,13 @@ from quire_engine.index.kmeans import nearest_mean
 from quire_engine.index.rebalance import SPLIT, WHOLE, rebalance
 
 if TYPE_CHECKING:
-    import apsw
     from numpy.typing import NDArray
 
     from quire_engine.interfaces import FloatArray
 
 TABLE = "vectors"
+PARTS = tuple(f"{TABLE}_{part}" for part in ("info", "chunks", "rowids", "vector_chunks00"))
+"""The tables in which vec0 keeps it."""
 KEPT_DAYS = 30
 """How long the vector of text that is gone is kept, for the day it comes back."""
 _FILL_PAGE = 8192
@@ -42,20 +45,27 @@ class VectorTable:
         self._dimensions = dimensions
         self.shards = shards.ShardCache()
         # chunk_size: the default of 1024 wastes most of the space in shards of some hundred vectors.
-        wanted = (
+        self._sql = (
             f"CREATE VIRTUAL TABLE {TABLE} USING vec0(chunk_id INTEGER PRIMARY KEY, "
             f"shard INTEGER PARTITION KEY, embedding FLOAT[{dimensions}] distance_metric=cosine, "
             "chunk_size=128)"
         )
-        known = db.execute("SELECT value FROM meta WHERE key = 'fingerprint'").get
         made = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (TABLE,)).get
-        if known != fingerprint or made != wanted:
+        if not self._is_ours() or made != self._sql:
             with db:
-                self._make(wanted)
+                self.rebuild()
 
-    def _make(self, sql: str) -> None:
+    def _is_ours(self) -> bool:
+        """Whether what the table holds was made by this model."""
+        known: object = self._db.execute("SELECT value FROM meta WHERE key = 'fingerprint'").get
+        return known == self._fingerprint
+
+    def rebuild(self) -> None:
+        """Make the table anew; only chunks whose vector is nowhere to be found are queued."""
+        if self._is_ours():
+            self.keep_unknown()
         drop(self._db)
-        self._db.execute(sql)
+        self._db.execute(self._sql)
         # vec0 looks for a shard's rows in this table of its own, which has no index.
         self._db.execute(f"CREATE INDEX {TABLE}_by_shard ON {TABLE}_chunks (partition00)")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (self._fingerprint,))
@@ -69,6 +79,39 @@ class VectorTable:
             self.fill(queued[start : start + _FILL_PAGE])
             self.rebalance(None)
 
+    def keep_unknown(self) -> int:
+        """Keep the vectors that, after some damage, stand in the table alone; returns how many."""
+        kept = 0
+        for chunk, digest in self._unknown():
+            with suppress(apsw.SQLError):  # what vec0 says when parts of the table are missing
+                for _, blob in embeddings(self._db, [chunk]):
+                    self._keep([digest], _matrix([blob]).astype(np.float16))
+                    kept += 1
+        return kept
+
+    def forget(self, hashes: Sequence[bytes]) -> None:
+        """Forget the vectors of these texts, and queue every chunk that has none."""
+        own = [(self._fingerprint, digest) for digest in hashes]
+        self._db.executemany("DELETE FROM embeddings WHERE fingerprint = ? AND hash = ?", own)
+        chunks = [chunk for chunk, _ in self._unknown()]
+        with suppress(apsw.SQLError):  # a table that cannot be read is made anew
+            self.remove(chunks)
+        self._db.executemany(
+            "INSERT INTO embedding_queue SELECT c.id, n.modified FROM chunks c "
+            "JOIN notes n ON n.id = c.note_id WHERE c.id = ?",
+            ((chunk,) for chunk in chunks),
+        )
+
+    def _unknown(self) -> list[tuple[int, bytes]]:
+        """(chunk id, hash) of the chunks that do not wait for a vector and have none."""
+        rows: list[Any] = self._db.execute(
+            "SELECT id, embed_hash FROM chunks c WHERE embed_hash IS NOT NULL "
+            "AND id NOT IN (SELECT chunk_id FROM embedding_queue) AND NOT EXISTS "
+            "(SELECT 1 FROM embeddings WHERE hash = c.embed_hash AND fingerprint = ?)",
+            (self._fingerprint,),
+        ).fetchall()
+        return rows
+
     # ------------------------------------------------------------------------------------- come and go
 
     def fill(self, chunk_ids: Sequence[int]) -> int:
@@ -78,8 +121,8 @@ class VectorTable:
         rows: list[Any] = self._db.execute(
             "SELECT c.id, e.hash, e.vector FROM json_each(?) j "
             "JOIN embedding_queue q ON q.chunk_id = j.value JOIN chunks c ON c.id = q.chunk_id "
-            "JOIN embeddings e ON e.fingerprint = ? AND e.hash = c.embed_hash",
-            (json.dumps(chunk_ids), self._fingerprint),
+            "JOIN embeddings e ON e.fingerprint = ? AND e.hash = c.embed_hash AND length(e.vector) = ?",
+            (json.dumps(chunk_ids), self._fingerprint, 2 * self._dimensions),
         ).fetchall()
         if rows:
             self._insert([row[0] for row in rows], _widened([row[2] for row in rows]))
@@ -94,14 +137,7 @@ class VectorTable:
         """Keep freshly embedded ``vectors`` and give them to the queued chunks that wait for them."""
         # Rounded first, so that both tables hold the same vectors.
         halves = vectors.astype(np.float16)
-        self._db.executemany(
-            "INSERT INTO embeddings (hash, fingerprint, vector) VALUES (?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET vector = excluded.vector, released_at = NULL",
-            (
-                (digest, self._fingerprint, half.tobytes())
-                for digest, half in zip(hashes, halves, strict=True)
-            ),
-        )
+        self._keep(hashes, halves)
         waiting: list[Any] = self._db.execute(
             "SELECT c.id, c.embed_hash FROM json_each(?) j "
             "JOIN embedding_queue q ON q.chunk_id = j.value JOIN chunks c ON c.id = q.chunk_id",
@@ -114,6 +150,16 @@ class VectorTable:
             chunks, rows_of_fresh = zip(*fresh, strict=True)
             self._insert(chunks, halves[list(rows_of_fresh)].astype(np.float32))
         self.fill([chunk for (chunk, _), row in zip(waiting, rows, strict=True) if row is None])
+
+    def _keep(self, hashes: Sequence[bytes], halves: NDArray[np.float16]) -> None:
+        self._db.executemany(
+            "INSERT INTO embeddings (hash, fingerprint, vector) VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET vector = excluded.vector, released_at = NULL",
+            (
+                (digest, self._fingerprint, half.tobytes())
+                for digest, half in zip(hashes, halves, strict=True)
+            ),
+        )
 
     def _insert(self, chunk_ids: Sequence[int], vectors: FloatArray) -> None:
         """Put chunks with their vectors into the nearest shards, and off the queue."""
@@ -195,7 +241,12 @@ class VectorTable:
 
 def drop(db: apsw.Connection) -> None:
     """Forget the table and its shards; embeddings stay."""
-    db.execute(f"DROP TABLE IF EXISTS {TABLE}")
+    if db.table_exists("main", TABLE):
+        for part in PARTS:  # vec0 cannot drop a table of which one is missing
+            db.execute(f"CREATE TABLE IF NOT EXISTS {part} (damaged)")
+        db.execute(f"DROP TABLE {TABLE}")
+    for part in PARTS:
+        db.execute(f"DROP TABLE IF EXISTS {part}")
     shards.forget_all(db)
 
 
@@ -219,7 +270,8 @@ def load(db: apsw.Connection, chunk_ids: Sequence[int]) -> dict[int, FloatArray]
         return {}
     rows = db.execute(
         "SELECT c.id, e.vector FROM json_each(?) j JOIN chunks c ON c.id = j.value JOIN embeddings e ON "
-        "e.hash = c.embed_hash AND e.fingerprint = (SELECT value FROM meta WHERE key = 'fingerprint')",
+        "e.hash = c.embed_hash AND e.fingerprint = (SELECT value FROM meta WHERE key = 'fingerprint') "
+        "AND length(e.vector) % 2 = 0",  # damage to one must not show in others
         (json.dumps(chunk_ids),),
     )
     return {chunk: np.frombuffer(vector, np.float16).astype(np.float32) for chunk, vector in rows}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from whoosh.filedb.filestore import RamStorage
 from whoosh.index import TOC
 
 from quire_engine.index.whoosh_segments import FIELD, IDS, LENGTHS
+from quire_engine.privacy import private
 
 INDEX = "MAIN"
 _PATTERN = f"_{INDEX}_*.toc"
-_TRAILER_SIZE = struct.Struct("!I")
+_TRAILER_END = struct.Struct("!II")
+"""The size of what was added to Whoosh's table, and the CRC-32 of everything before this."""
 _FACTOR = 8
 """As many segments of like size become one; a document is merged once a level, so O(n log n) in all."""
 _LARGEST = 2**18
@@ -57,11 +60,14 @@ def read_commit(folder: Path) -> Commit | None:
         return None
     name = _name(max(generations))
     content = (folder / name).read_bytes()
+    content, end = content[: -_TRAILER_END.size], content[-_TRAILER_END.size :]
+    size, checksum = _TRAILER_END.unpack(end)
+    if zlib.crc32(content) != checksum:
+        raise ValueError("the table of contents is damaged")
     storage = RamStorage()
     storage.files[name] = content
     toc = TOC.read(storage, INDEX, schema=_schema())
-    (size,) = _TRAILER_SIZE.unpack(content[-_TRAILER_SIZE.size :])
-    trailer = json.loads(content[-_TRAILER_SIZE.size - size : -_TRAILER_SIZE.size])
+    trailer = json.loads(content[-size:])
     return Commit(toc.generation, tuple(toc.segments), int(trailer["sequence"]), str(trailer["source"]))
 
 
@@ -72,17 +78,28 @@ def write_commit(folder: Path, commit: Commit) -> None:
     TOC(_schema(), list(commit.segments), commit.generation).write(storage, INDEX)
     # Whoosh does not read what follows the table. A commit of its own lacks it, and the index is built anew.
     trailer = json.dumps({"sequence": commit.sequence, "source": commit.source}).encode()
+    content = storage.files[name] + trailer
     temporary = folder / f"{name}.new"
-    with temporary.open("wb") as file:
-        file.write(storage.files[name] + trailer + _TRAILER_SIZE.pack(len(trailer)))
+    with open(temporary, "wb", opener=private) as file:
+        file.write(content + _TRAILER_END.pack(len(trailer), zlib.crc32(content)))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / name)
+    _settle(folder)
     needed = {name, *(segment.make_filename(".seg") for segment in commit.segments)}
     for file_ in folder.iterdir():
         if file_.name not in needed:
             with suppress(FileNotFoundError):
                 file_.unlink()
+
+
+def _settle(folder: Path) -> None:
+    """Have the names of new files reach the disk before the files that they replace are removed."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def seen_commits(folder: Path) -> list[tuple[str, int, int]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from quire_engine.index.whoosh_search import LiveSegment, PostingsCache, Snapshot
 
 _T = TypeVar("_T")
-_FORMAT = 3
+_FORMAT = 4
 """Raised when what is indexed for the same chunk changes; an index of another format is built anew."""
 _ATTEMPTS = 10
 
@@ -45,7 +45,7 @@ class WhooshKeywords:
             try:
                 with translated("opening the keyword index"), self._lock:
                     exists = self._refreshed() is not None
-                    self._live_segments()  # a lost segment shows only when it is opened
+                    self._verify()
             except StoreError:
                 exists = False
             if exists:
@@ -65,6 +65,11 @@ class WhooshKeywords:
             write_commit(self._folder, EMPTY)
 
     @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self._folder
+
+    @property
     def applied(self) -> int:
         """The highest outbox sequence whose change is committed; 0 for an empty index."""
         commit = self._committed()
@@ -80,6 +85,23 @@ class WhooshKeywords:
         """Chunks in the index."""
         commit = self._committed()
         return sum(segment.doc_count() for segment in commit.segments) if commit else 0
+
+    def chunks(self) -> list[int]:
+        """The chunks in the index, in no order."""
+        with translated("reading the keyword index"), self._lock:
+            snapshot = self._patiently(self._fresh_snapshot)
+            parts = snapshot.segments if snapshot else ()
+            return [chunk for part in parts for chunk in part.file.ids[part.mask].tolist()]
+
+    def verify(self) -> None:
+        """Raises `StoreError` unless every file is as it was written; reads them to the end."""
+        with translated("checking the keyword index"), self._lock:
+            self._patiently(self._verify)
+
+    def _verify(self) -> None:
+        self._refreshed()
+        for part in self._live_segments():
+            part.file.verify()
 
     def apply(
         self,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from whoosh.util.numeric import byte_to_length
 
 from quire_engine.index.whoosh_postings import Postings, decode, decode_all, encode
 from quire_engine.index.whoosh_terms import TermsFile, TermsTable
+from quire_engine.privacy import private
 
 FIELD = "words"
 IDS = "chunk"
@@ -27,6 +30,8 @@ _LENGTH_CODES = f"_{FIELD}_len"
 _LENGTH_OF_CODE: NDArray[np.int64] = np.array([byte_to_length(code) for code in range(256)], np.int64)
 """Whoosh keeps a document's length as one of 256 codes."""
 _DIRECTORY_POINTER = 12
+_CHECKSUM = struct.Struct("!I")
+"""What stands behind all that Whoosh reads: the CRC-32 of the file before it."""
 _SLICE = 1_000_000
 """Postings that a merge holds in memory at a time."""
 
@@ -59,6 +64,13 @@ class SegmentFile:
         if not len(self.ids) == len(self.lengths) == len(codes) == segment.doc_count_all():
             raise ValueError("a segment is damaged")
         self._sorted: tuple[NDArray[np.uint64], NDArray[np.int64]] | None = None
+
+    def verify(self) -> None:
+        """Raises `ValueError` when the file is not as it was written."""
+        content = memoryview(self._map)
+        (checksum,) = _CHECKSUM.unpack(content[-_CHECKSUM.size :])
+        if zlib.crc32(content[: -_CHECKSUM.size]) != checksum:
+            raise ValueError("a segment is damaged")
 
     def find(self, chunks: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The documents of those of ``chunks`` that are here, deleted ones too."""
@@ -190,7 +202,7 @@ def _write(
     }
     path = folder / segment.make_filename(".seg")
     try:
-        with path.open("wb") as raw:
+        with open(path, "w+b", opener=private) as raw:
             file = StructFile(raw)
             file.write(bytes(_DIRECTORY_POINTER))
             terms = TermsFile(FIELD)
@@ -206,6 +218,8 @@ def _write(
                 ends[W3Codec.column_filename(segment, name)] = file.tell()
             _write_directory(file, ends)
             file.flush()
+            _write_checksum(raw)
+            raw.flush()
             os.fsync(raw.fileno())
     except BaseException:
         path.unlink(missing_ok=True)
@@ -228,6 +242,14 @@ def _write_directory(file: StructFile, ends: Mapping[str, int]) -> None:
     file.seek(0)
     file.write_long(place)
     file.write_int(length)
+
+
+def _write_checksum(file: BinaryIO) -> None:
+    file.seek(0)
+    checksum = 0
+    while piece := file.read(1 << 20):
+        checksum = zlib.crc32(piece, checksum)
+    file.write(_CHECKSUM.pack(checksum))
 
 
 def _nothing_stored(count: int) -> bytes:

@@ -109,7 +109,7 @@ class Embedding:
             with self._writing():
                 self._store_early()
                 waiting = self._desk.store.queued()
-                slab = self._next(())
+                slab = self._next(None)
             if slab:
                 meter.stage("model", 0)
             running = self._start(model, slab)
@@ -117,7 +117,7 @@ class Embedding:
                 following = None
                 if not interrupted() and not loading:
                     with self._writing():
-                        following = self._next(slab.chunks)
+                        following = self._next(slab)
                 vectors, seconds = running.result()
                 if loading:  # its time says nothing about the rate
                     meter.stage("embed", waiting)
@@ -132,7 +132,7 @@ class Embedding:
                     self._desk.store.rebalance_shards(_REBALANCE)
                     left = self._desk.store.queued()
                     if following is None and not interrupted():
-                        following = self._next(slab.chunks)
+                        following = self._next(None)
                         running = self._start(model, following)
                 embedded += len(slab.texts)
                 done += len(slab.chunks)
@@ -146,13 +146,19 @@ class Embedding:
             self._desk.store.rebalance_shards()
         return embedded
 
-    def _next(self, in_hand: Sequence[int]) -> _Slab | None:
-        """What to embed next, besides what is ``in_hand``."""
-        busy = set(in_hand)
-        rows = self._desk.store.queue(self._size + len(busy))
-        rows = [row for row in rows if row[0] not in busy][: self._size]
-        if not rows:
-            return None
+    def _next(self, in_hand: _Slab | None) -> _Slab | None:
+        """What to embed next, besides what is ``in_hand``; text that was embedded since it came is not."""
+        store = self._desk.store
+        busy, known = (set(in_hand.chunks), in_hand.texts.keys()) if in_hand else (set(), set())
+        while True:
+            rows = store.queue(self._size + len(busy))
+            # The same text elsewhere gets the vector that is in hand once that is stored.
+            rows = [row for row in rows if row[0] not in busy and row[1] not in known][: self._size]
+            if not rows:
+                return None
+            with store.transaction():
+                if not store.fill_vectors([row[0] for row in rows]):
+                    break
         texts: dict[bytes, str] = {}
         for _, digest, headings, text in rows:
             texts.setdefault(digest, embed_text(headings, text))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quire_engine.errors import ConfigError, ModelError, StoreError, VaultError
+from quire_engine.errors import ConfigError, ModelError, StoreError
 from quire_engine.index import topics
-from quire_engine.index.keywords import weighted_terms
-from quire_engine.index.store import KnownNote
+from quire_engine.indexing.comparing import Comparison, Plan
 from quire_engine.indexing.desk import Interrupted, WriteDesk
+from quire_engine.indexing.keyword_feed import KeywordFeed
 from quire_engine.indexing.pool import NoWorkersError, ReadPool
 from quire_engine.indexing.reading import NoteReader, Reading, ReadNote, ReadTask, SameNote, UnreadNote
 from quire_engine.indexing.relations import Relations
@@ -22,48 +23,27 @@ from quire_engine.interfaces import Embedder
 from quire_engine.progress import Meter
 from quire_engine.records import FoundFile, SkippedNote, SyncReport
 from quire_engine.settings import Settings
-from quire_engine.vault.scanner import ScanResult, look, printable, scan
+from quire_engine.vault.scanner import printable
 
 if TYPE_CHECKING:
     from quire_engine.chunking.sentences import LanguageTools
+
+log = logging.getLogger(__name__)
 
 _BATCH_NOTES = 200
 _BATCH_BYTES = 1 << 18
 _FIRST_BATCH = 20
 """The newest notes are read at once, while worker processes start, so that searching can begin."""
+_LARGE = 1 << 20
+"""Bytes of a note that is not read by this process, which lives on: it may take much time and memory."""
 _WORTH_WORKERS = 1 << 19
 """Bytes to read from which starting worker processes pays."""
-_OUTBOX_PAGE = 8_000
 _FIRST_GROUP, _LARGEST_GROUP = 400, 4_000
 """Chunks that are written and made searchable together: few at first, then twice as many each time."""
-_RACE = 2.0
-"""A file written this many seconds before it was read may have changed again under the same time stamp."""
 _NOT_THE_NOTE = (StoreError, ModelError, ConfigError, MemoryError)
 """What goes wrong whichever note is written."""
-_RECIPE = 2
+_RECIPE = 3
 """Raised when the same note would be parsed or cut into other passages than before."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """How the vault differs from the index."""
-
-    known: Mapping[str, KnownNote]
-    """What is indexed, by path; for a look at some files only, of those."""
-    changed: tuple[FoundFile, ...]
-    """Files to read, newest first."""
-    removed: tuple[str, ...]
-    skipped: tuple[SkippedNote, ...]
-    anew: bool
-    """Whether every note must be cut anew, changed or not."""
-    unchanged: int
-    looked_at: tuple[str, ...] | None
-    """The files that were looked at; ``None`` for the whole vault."""
-
-    @property
-    def renames(self) -> bool:
-        """Whether paths come or go, on which topics depend."""
-        return bool(self.removed) or any(file.path not in self.known for file in self.changed)
 
 
 class Indexer:
@@ -80,7 +60,9 @@ class Indexer:
         """``tools`` is called when the first note is read."""
         self.name = uuid.uuid4().hex
         """Stands in the index (``synced_by``) when this one was the last to bring it up to date."""
-        self._vault = vault
+        self.vault = Comparison(vault, settings.scan)
+        self.keywords = KeywordFeed(desk)
+        self._folder = vault
         self._settings = settings
         self._desk = desk
         self._relations = Relations(desk, tools)
@@ -89,11 +71,7 @@ class Indexer:
         self._reader = NoteReader(vault, settings.scan.max_note_bytes, embedder, tools, self._budget)
         self._report = SyncReport()
         self._gone_hashes: set[bytes] = set()
-        self._terms: dict[int, Mapping[str, float]] = {}
-        """Analysed chunks that were written but are not in the keyword index yet."""
         self._interrupted: Callable[[], bool] = lambda: False
-        self._has_links = True
-        """Whether symbolic links stand in the vault, as far as is known."""
 
     def sync(
         self,
@@ -110,15 +88,19 @@ class Indexer:
         and `Interrupted` when the sync is; the next one goes on from there.
         """
         begun, begun_at = time.monotonic(), time.time()
+        self.vault.require_vault()
         with self._desk.writing(wait, interrupted):
             store = self._desk.store
             self._report = SyncReport()
-            self._terms.clear()
+            self.keywords.drop()
             self._interrupted = interrupted
             owed = bool(store.meta("unfinished"))
             # Before new sequences are given out, so that a mismatch shows.
-            self.catch_up_keywords(meter)
-            plan = self._compare(meter, paths)
+            self.keywords.catch_up(meter)
+            if paths is None:
+                self._mend(meter)
+            meter.stage("scan", 0)
+            plan = self.vault.plan(store, paths, anew=store.meta("recipe") != self._recipe)
             skipped = list(plan.skipped)
             if owed or plan.changed or plan.removed:
                 self._relations.begin()
@@ -136,7 +118,7 @@ class Indexer:
                 store.set_meta("last_sync", begun_at)
                 store.set_meta("synced_by", self.name)
             if plan.changed or plan.removed:
-                self.catch_up_keywords(meter)
+                self.keywords.catch_up(meter)
             self._finish(owed, plan.renames)
             return replace(
                 self._report,
@@ -153,9 +135,9 @@ class Indexer:
         """
         with self._desk.writing(wait):
             store = self._desk.store
-            self._terms.clear()
+            self.keywords.drop()
             owed = bool(store.meta("unfinished"))
-            self.catch_up_keywords(Meter(None))  # as in `sync`
+            self.keywords.catch_up(Meter(None))  # as in `sync`
             self._relations.begin()
             paths = store.notes_in(place)
             try:
@@ -167,7 +149,7 @@ class Indexer:
             except BaseException:
                 self._relations.drop()
                 raise
-            self.catch_up_keywords(Meter(None))
+            self.keywords.catch_up(Meter(None))
             self._finish(owed, renames=True)
             return removed
 
@@ -188,47 +170,17 @@ class Indexer:
             store.set_meta("unfinished", 0)
             store.next_generation()
 
-    # ----------------------------------------------------------------------------------------- changes
-
-    def _compare(self, meter: Meter, paths: Sequence[str] | None) -> _Plan:
+    def _mend(self, meter: Meter) -> None:
+        """Make anew, without embedding, what does not agree with the database, as after some damage."""
         store = self._desk.store
-        meter.stage("scan", 0)
-        ignore, most = self._settings.scan.ignore, self._settings.scan.max_note_bytes
-        anew = store.meta("recipe") != self._recipe
-        found: ScanResult | None = None
-        if paths is not None and not anew and not self._has_links:
-            found = look(self._vault, paths, ignore, most)
-        if found is None:
-            paths = None
-            found = scan(self._vault, ignore, most)
-            self._has_links = bool(found.linked)
-        known = store.known_files(paths)
-        if paths is None and known and not found.files and not found.skipped:
-            raise VaultError(
-                f"{self._vault} holds no notes any more but its index does: is the drive mounted? "
-                "Nothing was deleted; run `quire index --rebuild` if the vault really is empty"
-            )
-        changed = [file for file in found.files if anew or _may_differ(file, known.get(file.path))]
-        present = {file.path for file in found.files}
-        # What lies in a folder that cannot be read now is not gone; its file alone may be.
-        unreadable = {note.path for note in found.skipped}
-        removed = sorted(
-            path for path in known if path not in present and unreadable.isdisjoint(_folders_above(path))
-        )
-        if paths is not None and removed and len(removed) == store.count_notes():
-            return self._compare(meter, None)  # is it the vault itself that went?
-        changed.sort(key=lambda file: file.stat.mtime_ns, reverse=True)
-        return _Plan(
-            known,
-            tuple(changed),
-            tuple(removed),
-            tuple(found.skipped),
-            anew,
-            len(found.files) - len(changed),
-            None if paths is None else tuple(paths),
-        )
+        if not store.vectors_agree():
+            log.info("the vector table does not hold what it should; it is made anew")
+            store.rebuild_vectors()
+        if not store.keywords_agree(self._desk.keywords):
+            log.info("the keyword index does not hold what it should; it is made anew")
+            self.keywords.rebuild(meter)
 
-    def _remove(self, plan: _Plan) -> None:
+    def _remove(self, plan: Plan) -> None:
         self._gone_hashes = {plan.known[path].content_hash for path in plan.removed}
         if plan.removed:
             self._relations.removed(plan.removed)
@@ -238,13 +190,15 @@ class Indexer:
 
     # ----------------------------------------------------------------------------------------- writing
 
-    def _write(self, plan: _Plan, skipped: list[SkippedNote], meter: Meter) -> None:
+    def _write(self, plan: Plan, skipped: list[SkippedNote], meter: Meter) -> None:
         if not plan.changed:
             return
         topic_of = self._topics(plan)
         meter.stage("index", len(plan.changed))
         done = 0
         for group in _groups(self._readings(plan)):
+            if any(isinstance(reading, UnreadNote) for reading in group):
+                self.vault.require_same_vault()  # else it is not the notes' fault
             for reading in self._written(group, topic_of):
                 self._account(reading, plan, skipped)
             done += len(group)
@@ -252,32 +206,35 @@ class Indexer:
             if self._interrupted():
                 raise Interrupted("the sync was given up")
             if done < len(plan.changed):
-                self.catch_up_keywords(Meter(None))
+                self.keywords.catch_up(Meter(None))
 
-    def _topics(self, plan: _Plan) -> Mapping[str, str]:
+    def _topics(self, plan: Plan) -> Mapping[str, str]:
         if not plan.renames:
             return {path: known.topic for path, known in plan.known.items()}
         return topics.assign({*self._desk.store.paths(), *(file.path for file in plan.changed)})
 
-    def _readings(self, plan: _Plan) -> Iterator[list[Reading]]:
+    def _readings(self, plan: Plan) -> Iterator[list[Reading]]:
         """What is to be written, batch by batch, newest notes first; in worker processes when it is much."""
 
         def batches(files: Iterable[FoundFile]) -> Iterator[list[ReadTask]]:
             return ([_task(file, plan) for file in batch] for batch in _batches(files))
 
         workers = None
+        small = [file for file in plan.changed if file.stat.size <= _LARGE]
+        large = [file for file in plan.changed if file.stat.size > _LARGE]
         many = len(plan.changed) > 2 * _FIRST_BATCH
-        if many and sum(file.stat.size for file in plan.changed) > _WORTH_WORKERS:
+        if large or (many and sum(file.stat.size for file in small) > _WORTH_WORKERS):
             with suppress(NoWorkersError):  # then it is read here
-                workers = ReadPool(self._vault, self._settings, self._budget)
+                workers = ReadPool(self._folder, self._settings, self._budget, 0 if many else 1)
         rest = plan.changed
         if workers is not None:
-            first, rest = rest[:_FIRST_BATCH], rest[_FIRST_BATCH:]
+            first, rest = small[:_FIRST_BATCH], (*small[_FIRST_BATCH:], *large)
             done: set[str] = set()
             with workers:
                 yield self._reader.read_all([_task(file, plan) for file in first])
+                here = None if large else self._reader.read_all
                 try:
-                    for readings in workers.read(batches(rest), self._reader.read_all):
+                    for readings in workers.read(batches(rest), here):
                         done.update(map(_path, readings))
                         yield readings
                     return
@@ -308,8 +265,8 @@ class Indexer:
         match reading:
             case UnreadNote(path):
                 self._desk.store.remove_notes([path])
-            case SameNote(path, stat, read_at):
-                self._desk.store.touch_note(path, stat, read_at)
+            case SameNote(path, stat, modified, read_at):
+                self._desk.store.touch_note(path, stat, modified, read_at)
             case ReadNote(note, chunks, _, read_at):
                 return self._desk.store.put_note(note, chunks, topic_of[note.path], read_at)
         return ()
@@ -327,7 +284,7 @@ class Indexer:
             self._put(reading, topic_of)
         return reading
 
-    def _account(self, reading: Reading, plan: _Plan, skipped: list[SkippedNote]) -> None:
+    def _account(self, reading: Reading, plan: Plan, skipped: list[SkippedNote]) -> None:
         """Take note of what was written."""
         match reading:
             case UnreadNote(path, reason):
@@ -337,7 +294,7 @@ class Indexer:
                 self._report = replace(self._report, unchanged=self._report.unchanged + 1)
             case ReadNote(note, chunks, terms):
                 self._relations.put(note)
-                self._terms.update(zip((chunk.id for chunk in chunks), terms, strict=True))
+                self.keywords.put(dict(zip((chunk.id for chunk in chunks), terms, strict=True)))
                 self._count(note.content_hash, note.path not in plan.known, len(chunks))
 
     def _count(self, content_hash: bytes, new: bool, chunks: int) -> None:
@@ -361,51 +318,11 @@ class Indexer:
             with store.transaction():
                 store.move_topics(moved)
 
-    # ---------------------------------------------------------------------------------------- keywords
 
-    def catch_up_keywords(self, meter: Meter) -> None:
-        """Apply to the keyword index what the database says it lacks; rebuild it when it lost something."""
-        store, keywords = self._desk.store, self._desk.keywords
-        applied, identity = keywords.applied, store.identity()
-        behind = applied < int(store.meta("keywords_applied") or 0)
-        ahead = applied > store.last_sequence()
-        if behind or ahead or (applied and keywords.source != identity):
-            # One of the two was deleted, restored or replaced: it lacks what the outbox no longer holds,
-            # or holds what the database never said.
-            keywords.clear()
-            applied = 0
-            with store.transaction():
-                store.refill_outbox()
-        while page := store.outbox(applied, _OUTBOX_PAGE):
-            meter.stage("keywords", len(page))
-            last = {chunk: operation for _, operation, chunk in page}
-            existed = {chunk for _, operation, chunk in page if operation != "add"}
-            alive = [chunk for chunk, operation in last.items() if operation != "delete"]
-            keywords.apply(
-                [chunk for chunk in last if chunk in existed], self._analysed(alive), page[-1][0], identity
-            )
-            applied = page[-1][0]
-            with store.transaction():
-                store.trim_outbox(applied)
-            meter.advance(len(page))
-        self._terms.clear()
-
-    def _analysed(self, chunks: Sequence[int]) -> list[tuple[int, Mapping[str, float]]]:
-        known = [(chunk, self._terms[chunk]) for chunk in chunks if chunk in self._terms]
-        missing = [chunk for chunk in chunks if chunk not in self._terms]
-        stored = self._desk.store.keyword_fields(missing)
-        return [*known, *((chunk, weighted_terms(fields)) for chunk, fields in stored)]
-
-
-def _may_differ(file: FoundFile, known: KnownNote | None) -> bool:
-    if known is None or known.stat != file.stat:
-        return True
-    return file.stat.mtime_ns > (known.indexed_at - _RACE) * 1e9
-
-
-def _task(file: FoundFile, plan: _Plan) -> ReadTask:
+def _task(file: FoundFile, plan: Plan) -> ReadTask:
     known = plan.known.get(file.path)
-    return ReadTask(file.path, known.content_hash if known is not None and not plan.anew else None)
+    content = known.content_hash if known is not None and not plan.anew else None
+    return ReadTask(file.path, content, file.stat.size)
 
 
 def _path(reading: Reading) -> str:
@@ -425,12 +342,6 @@ def _groups(batches: Iterable[list[Reading]]) -> Iterator[list[Reading]]:
             enough = min(max(_FIRST_GROUP, 2 * enough), _LARGEST_GROUP)
     if group:
         yield group
-
-
-def _folders_above(path: str) -> Iterator[str]:
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
 
 
 def _batches(files: Iterable[FoundFile]) -> Iterator[list[FoundFile]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +21,8 @@ from quire_engine.settings import Settings
 
 _MOST_WORKERS = 8
 _ATTEMPTS = 3
+_SECONDS = 120.0
+"""A hundred times what a note has been seen to take, on a machine that is busy with other things."""
 _AHEAD = 4
 """Batches a worker that may wait to be taken; what bounds the memory when writing is slower than reading."""
 
@@ -35,12 +38,23 @@ class _LostError(Exception):
 class ReadPool:
     """Worker processes that read one vault's notes; a context manager.
 
-    A note that ends its process (by exhausting memory, say) is reported as unread; the rest goes on.
+    A note that ends its process (by exhausting memory, say), or that takes longer than any should, is
+    reported as unread; the rest goes on.
     """
 
-    def __init__(self, vault: Path, settings: Settings, chunk_budget: int, workers: int = 0) -> None:
-        """Start ``workers`` processes; 0 means one for each core, up to 8. Raises `NoWorkersError`."""
-        self._greeting = pickle.dumps((vault, settings, chunk_budget), protocol=5)
+    def __init__(
+        self,
+        vault: Path,
+        settings: Settings,
+        chunk_budget: int,
+        workers: int = 0,
+        seconds: float = _SECONDS,
+    ) -> None:
+        """Start ``workers`` processes; 0 means one for each core, up to 8. Raises `NoWorkersError`.
+
+        A note may take ``seconds``, and as many again for each MiB.
+        """
+        self._greeting = pickle.dumps((vault, settings, chunk_budget, seconds), protocol=5)
         count = workers or min(os.cpu_count() or 1, _MOST_WORKERS)
         self._workers: list[_Worker] = []
         try:
@@ -133,8 +147,8 @@ class ReadPool:
             return
         innocent, alone = not worker.ready, len(tasks) == 1
         if alone and not innocent:  # told before anything else can go wrong, lest it be read again
-            reason = "reading it ended the process that read it; please report it with the note"
-            yield [UnreadNote(tasks[0].path, reason)]
+            what = "takes too long" if worker.ran_out_of_time() else "ended the process that read it"
+            yield [UnreadNote(tasks[0].path, f"reading it {what}; please report it with the note")]
         worker.restart()
         if innocent:
             yield from self._read(worker, tasks)
@@ -204,6 +218,11 @@ class _Worker:
             raise NoWorkersError
         self.close()
         self._start()
+
+    def ran_out_of_time(self) -> bool:
+        """Whether that is what ended the process; to be asked when it is lost."""
+        self.kill()
+        return self._process.wait() == -signal.SIGALRM
 
     def kill(self) -> None:
         self._process.kill()

@@ -27,6 +27,8 @@ class ReadTask:
 
     path: str
     known: bytes | None
+    size: int = 0
+    """Bytes, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class SameNote:
 
     path: str
     stat: FileStat
+    modified: float
+    """See `Note.modified`; it may follow from the stat."""
     read_at: float
 
 
@@ -116,7 +120,7 @@ class NoteReader:
             data, stat = read_file(self._vault, task.path, self._max_note_bytes)
             note = parse(task.path, data, stat)
             if note.content_hash == task.known:
-                return SameNote(task.path, stat, read_at)
+                return SameNote(task.path, stat, note.modified, read_at)
             chunks = self._chunker.chunk(note)
             terms = tuple(weighted_terms(fields) for fields in note_fields(note, chunks))
             return ReadNote(_stored(note), tuple(chunks), terms, read_at)

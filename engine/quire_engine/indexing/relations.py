@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from quire_engine.index.store import note_id
 from quire_engine.indexing.desk import WriteDesk
-from quire_engine.records import Note
+from quire_engine.records import Entity, Note
 from quire_engine.vault.links import LinkIndex, may_mean
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ _FEW_NAMES = 20
 """Up to this many new names, only the passages that hold one are looked at again."""
 _PAGE = 50
 """Chunks in which names are looked for while the write lock is held once."""
+_LARGE_PAGE = 1_000
+"""Chunks that are read at a time."""
 _WAIT = 60.0
 
 
@@ -103,41 +105,53 @@ class Relations:
         with self._desk.writing(_WAIT, interrupted):
             store = self._desk.store
             names, matched = store.vault_names(), store.matched_names()
-            fresh = store.entity_queue()
             added, lost = names - matched, matched - names
-            # A name that differs only in case from one that is lost takes its place.
-            gone = {(name.label, name.text.casefold()) for name in lost}
-            added |= {name for name in names if (name.label, name.text.casefold()) in gone}
-            if not (fresh or added or lost):
-                return True
-            known = set(fresh)
-            old = [chunk for chunk in store.text_chunks() if chunk not in known] if added else []
+        holding = self._holding(added, interrupted)
+        if holding is None:
+            return False
+        with self._desk.writing(_WAIT, interrupted):
+            store = self._desk.store
+            # At once, before anything is matched: whenever that ends, the rest is known.
+            with store.transaction():
+                store.set_matched_names(added, lost, holding)
+            queue = store.entity_queue()
+        if not queue:
+            return True
         if self._matcher is None:
             from quire_engine.chunking.sentences import NameMatcher
 
             self._matcher = NameMatcher()
         self._matcher.set_names(names)
-        # Which old passages hold one of a few names is seen faster than they are matched.
-        words = [name.text.casefold() for name in added] if len(added) <= _FEW_NAMES else None
-        if not (self._match(old, words, interrupted) and self._match(fresh, None, interrupted)):
-            return False
-        with self._desk.writing(_WAIT, interrupted), self._desk.store.transaction():
-            self._desk.store.set_matched_names(added, lost)
-        return True
+        return self._match(queue, interrupted)
 
-    def _match(
-        self, chunks: Sequence[int], words: Sequence[str] | None, interrupted: Callable[[], bool]
-    ) -> bool:
+    def _holding(self, added: set[Entity], interrupted: Callable[[], bool]) -> list[int] | None:
+        """Chunks in which one of the ``added`` names may stand; ``None`` when ``interrupted``."""
+        if not added:
+            return []
+        with self._desk.writing(_WAIT, interrupted):
+            chunks = self._desk.store.text_chunks()
+        if len(added) > _FEW_NAMES:
+            return chunks
+        # Which passages hold one of a few names is seen faster than they are matched.
+        words = [name.text.casefold() for name in added]
+        holding = []
+        for start in range(0, len(chunks), _LARGE_PAGE):
+            if interrupted():
+                return None
+            with self._desk.writing(_WAIT, interrupted):
+                texts = self._desk.store.texts(chunks[start : start + _LARGE_PAGE])
+            folded = ((chunk, text.casefold()) for chunk, text in texts)
+            holding += [chunk for chunk, text in folded if any(word in text for word in words)]
+        return holding
+
+    def _match(self, chunks: Sequence[int], interrupted: Callable[[], bool]) -> bool:
         assert self._matcher is not None
         tools = self._tools()
         for start in range(0, len(chunks), _PAGE):
             if interrupted():
                 return False
             with self._desk.writing(_WAIT, interrupted), self._desk.store.transaction():
-                texts = self._desk.store.texts(chunks[start : start + _PAGE])
-                if words is not None:
-                    texts = [(c, text) for c, text in texts if any(w in text.casefold() for w in words)]
-                for chunk, text in texts:
+                for chunk, text in self._desk.store.texts(chunks[start : start + _PAGE]):
                     found = [*self._matcher.find(text), *tools.names(text, tools.language(text))]
                     self._desk.store.put_entities(chunk, found)
         return True

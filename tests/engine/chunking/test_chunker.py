@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,7 @@ from quire_engine.chunking.chunker import (
     has_own_properties,
     heading_context,
 )
+from quire_engine.chunking.cuts import Unit, partition
 from quire_engine.chunking.sentences import LanguageTools
 from quire_engine.inference.embedder import SentenceEmbedder
 from quire_engine.markup import without_block_id
@@ -116,8 +118,11 @@ class TestAnyNote:
         for chunk in chunks:
             covered[chunk.span.start : chunk.span.end] = b"\1" * (chunk.span.end - chunk.span.start)
         prose = [block for block in parsed.blocks if block.kind is not BlockKind.HEADING]
-        for block in prose if texts and prose else parsed.blocks:
+        within_paths = {name for chunk in texts for name in chunk.headings}
+        for block in parsed.blocks:
             if block.kind is BlockKind.PROPERTIES:
+                continue
+            if block.kind is BlockKind.HEADING and block.headings[-1:] and block.headings[-1] in within_paths:
                 continue
             for offset, character in enumerate(body(parsed, block), start=block.span.start):
                 hidden = any(comment.start <= offset < comment.end for comment in parsed.comments)
@@ -239,6 +244,82 @@ class TestStructure:
         assert (front.kind, front.text) == ("properties", "---\ntags: [x]\n---")
 
 
+class TestHeadings:
+    TEXT = "# Trip\n\nWe left at noon.\n\n## Packing\n\n### Boots\n\n## Return\n\nAt six.\n\n# Someday\n"
+
+    def test_those_over_nothing_are_found_by_their_words(self, chunker: Chunker) -> None:
+        chunks = chunker.chunk(note(self.TEXT))
+        assert [(chunk.text, chunk.headings) for chunk in chunks] == [
+            ("We left at noon.", ("Trip",)),
+            ("## Packing\n\n### Boots", ("Trip",)),
+            ("At six.", ("Trip", "Return")),
+            ("# Someday", ()),
+        ]
+        bare = [chunks[1], chunks[3]]
+        assert all(chunk.kind == "text" and not chunk.embed_hash and not chunk.sentences for chunk in bare)
+
+    def test_text_below_one_gives_its_passage_another_identity(self, chunker: Chunker) -> None:
+        alone, *_ = chunker.chunk(note("# Someday\n"))
+        beside = chunker.chunk(note("Now.\n\n# Someday\n"))[1]
+        assert alone.text == beside.text
+        assert alone.embed_hash
+        assert alone.id != beside.id
+
+    def test_a_note_of_nothing_else_is_cut_to_the_budget(self, small: Chunker) -> None:
+        chunks = small.chunk(note("".join(f"## Plan number {n} of the garden\n\n" for n in range(99))))
+        assert len(chunks) > 9
+        assert all(chunk.tokens <= 64 and chunk.sentences and chunk.embed_hash for chunk in chunks)
+
+
+class TestHostile:
+    """What these cost is bounded; where it grew with the square of the length, they would not end."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "a? " * 300_000, "a\n" * 90_000, "- a\n" * 60_000, "a\n\n" * 60_000, "\U00011f04\n" * 60_000,
+            "a\n\n%% b %%\n\n" * 20_000, "# a\n" * 40_000, "A" * 2_000_000, "a\u2019" * 300_000,
+        ],
+        ids=str.__len__,
+    )  # fmt: skip
+    def test_of_many_small_pieces_exact_passages_are_made(self, chunker: Chunker, text: str) -> None:
+        parsed = note(text)
+        assert_exact(parsed, chunker.chunk(parsed))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "|" * 500_000, "a" + " " * 500_000 + "b", "```\na" + "\n" * 500_000 + "b\n```", "# a\n" * 90_000,
+            "".join("  " * depth + "- a\n" for depth in range(600)), "> " * 200_000 + "a", "` " * 200_000,
+            "---\nx: " + "y" * 500_000 + "\n---\n",
+        ],
+        ids=str.__len__,
+    )  # fmt: skip
+    def test_no_passage_is_long_because_its_text_is_hardly_any(self, chunker: Chunker, text: str) -> None:
+        parsed = note(text)
+        chunks = chunker.chunk(parsed)
+        assert_exact(parsed, chunks)
+        assert max(len(chunk.text) for chunk in chunks) <= 1 << 16
+
+    def test_sentences_of_a_long_note_are_joined_where_they_are_next_to_nothing(
+        self, chunker: Chunker
+    ) -> None:
+        chunks = chunker.chunk(note("A? " * 400_000))
+        assert sum(len(chunk.sentences) for chunk in chunks) < 20_000
+        prose = "The kiln was fired at dawn, and it cooled until noon. "
+        chunks = chunker.chunk(note(prose * 24_000))
+        inner = [s for chunk in chunks for s in chunk.sentences if chunk.text[slice(*s)] == prose.strip()]
+        assert len(inner) >= 24_000
+
+    def test_hidden_text_gives_no_sentence(self, chunker: Chunker) -> None:
+        [chunk] = chunker.chunk(note("One is seen. %% Two is not. %%\n\n<!-- Four not. -->\n\nFive is."))
+        seen = " ".join(chunk.text[start:end] for start, end in chunk.sentences)
+        assert "One" in seen
+        assert "Five" in seen
+        assert "Two" not in seen
+        assert "Four" not in seen
+
+
 class TestProperties:
     @pytest.mark.parametrize(
         ("front", "own"),
@@ -320,6 +401,21 @@ class TestCuts:
             "This is the first. It goes on;",
             "and this is the second",
         ]
+
+
+class TestManyUnits:
+    def test_none_exceeds_the_limit_and_hardly_any_is_small(self) -> None:
+        text = "".join(f"word {n}\n" for n in range(9_000))
+        spans = [(match.start(), match.end()) for match in re.finditer(r"[^\n]+", text)]
+        units = [
+            Unit(s, e, [(s, e)], tokens=1 + n % 7 * (n % 300 == 0) * 9) for n, (s, e) in enumerate(spans)
+        ]
+        ranges = list(partition(text, units, 64))
+        assert [first for first, _ in ranges[1:]] == [last for _, last in ranges[:-1]]
+        assert (ranges[0][0], ranges[-1][1]) == (0, len(units))
+        sizes = [sum(unit.tokens for unit in units[first:last]) for first, last in ranges]
+        assert max(sizes) <= 64
+        assert sum(sizes) / len(sizes) > 32
 
 
 class TestIdentity:

@@ -275,3 +275,15 @@ class TestNameMatcher:
         names = [Entity("'" * 100_000, "NOTE"), Entity("a " * 50_000, "NOTE"), Entity("\x1b[31m", "NOTE")]
         matcher = NameMatcher([*names, Entity("Kiln", "NOTE")])
         assert Entity("Kiln", "NOTE") in matcher.find("(" * 100_000 + " kiln " + "'" * 100_000)
+
+    @pytest.mark.parametrize("limit", ["_MOST_GONE", "_MOST_WORDS"])
+    def test_names_that_come_and_go_without_end(self, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+        """The matcher is made anew now and then, and finds what it found before."""
+        monkeypatch.setattr(f"quire_engine.chunking.sentences.{limit}", 3)
+        matcher = NameMatcher(self.NAMES)
+        for number in range(20):
+            matcher.set_names([*self.NAMES, Entity(f"Kiln {number}", "TAG")])
+            text = f"The kiln {number - 1} and the kiln {number}."
+            expected = NameMatcher([*self.NAMES, Entity(f"Kiln {number}", "TAG")]).find(text)
+            assert matcher.find(text) == expected
+            assert Entity(f"Kiln {number}", "TAG") in expected

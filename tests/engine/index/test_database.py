@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
-from quire_engine.errors import IndexTooNewError, StoreError
+from quire_engine.errors import DamagedIndexError, IndexReadOnlyError, IndexTooNewError, StoreError
 from quire_engine.index import database
-from quire_engine.index.database import FILE_NAME, connect, has_schema, translated
+from quire_engine.index.database import FILE_NAME, connect, has_schema, is_outdated, translated
 from quire_engine.index.migrations import MIGRATIONS
+from quire_engine.index.reader import IndexReader
 
 
 def made(folder: Path) -> Path:
@@ -158,6 +160,17 @@ class TestDamage:
             connect(tmp_path, writable=True)
 
     @pytest.mark.parametrize("writable", [True, False])
+    def test_another_programs_database_is_left_alone(self, tmp_path: Path, writable: bool) -> None:
+        other = apsw.Connection(str(tmp_path / FILE_NAME))
+        other.execute("CREATE TABLE notes (mine)").fetchall()
+        other.close()
+        with pytest.raises(DamagedIndexError, match="is not an index of Quire"):
+            connect(tmp_path, writable=writable)
+        other = apsw.Connection(str(tmp_path / FILE_NAME))
+        assert schema(other) == ["CREATE TABLE notes (mine)"]
+        other.close()
+
+    @pytest.mark.parametrize("writable", [True, False])
     def test_a_folder_in_the_files_place(self, tmp_path: Path, writable: bool) -> None:
         (tmp_path / FILE_NAME).mkdir()
         with pytest.raises(StoreError, match=f"opening .*{FILE_NAME}: "):
@@ -167,6 +180,17 @@ class TestDamage:
     def test_a_folder_that_is_not_there(self, tmp_path: Path, writable: bool) -> None:
         with pytest.raises(StoreError, match="cannot be opened"):
             connect(tmp_path / "gone", writable=writable)
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """An index in a folder that cannot be written."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    made(folder)
+    folder.chmod(0o500)
+    yield folder
+    folder.chmod(0o700)
 
 
 @pytest.mark.usefixtures("permissions")
@@ -189,14 +213,53 @@ class TestPermissions:
         assert connection.execute("SELECT value FROM meta WHERE key = 'generation'").get == 7
         connection.close()
 
-    def test_a_folder_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
-        folder = tmp_path / "folder"
+    def test_in_a_folder_that_cannot_be_written_it_is_read_until_somebody_writes_it(
+        self, closed: Path
+    ) -> None:
+        connection = connect(closed, writable=False)
+        assert connection.execute("SELECT value FROM meta WHERE key = 'generation'").get == 7
+        assert not is_outdated(connection, closed)
+        closed.chmod(0o700)
+        writer = connect(closed, writable=True)
+        writer.execute("UPDATE meta SET value = 8 WHERE key = 'generation'")
+        assert is_outdated(connection, closed)
+        writer.close()
+        assert is_outdated(connection, closed)
+        connection.close()
+
+    def test_a_reader_of_such_a_folder_follows_when_it_is_written_after_all(self, closed: Path) -> None:
+        reader = IndexReader(closed)
+        assert reader.generation == 7
+        closed.chmod(0o700)
+        writer = connect(closed, writable=True)
+        writer.execute("UPDATE meta SET value = 8 WHERE key = 'generation'")
+        assert reader.generation == 8
+        writer.close()
+        reader.close()
+
+    def test_in_such_a_folder_an_unfinished_log_is_named(self, closed: Path) -> None:
+        closed.chmod(0o700)
+        (closed / f"{FILE_NAME}-wal").write_bytes(b"not written back yet")
+        closed.chmod(0o500)
+        with pytest.raises(IndexReadOnlyError, match="make the folder writable and run `quire index`"):
+            connect(closed, writable=False)
+
+    @pytest.mark.parametrize("name", ["a b", "a%20b?#", "ü"])
+    def test_whatever_such_a_folder_is_called(self, tmp_path: Path, name: str) -> None:
+        folder = tmp_path / name
         folder.mkdir()
         made(folder)
-        folder.chmod(0o500)  # readers of a WAL database share a file beside it
-        with pytest.raises(StoreError, match="check the folder's permissions"):
-            connect(folder, writable=False)
+        folder.chmod(0o500)
+        connection = connect(folder, writable=False)
+        assert connection.execute("SELECT value FROM meta WHERE key = 'generation'").get == 7
+        connection.close()
         folder.chmod(0o700)
+
+    def test_writing_a_file_that_cannot_be_written_makes_it_writable(self, tmp_path: Path) -> None:
+        path = made(tmp_path)
+        path.chmod(0o400)
+        connect(tmp_path, writable=True).close()
+        assert path.stat().st_mode & 0o777 == 0o600
 
 
 class TestTranslation:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +19,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from quire_engine.index.lock import write_lock
+sys.argv[0] = "quire"
 with write_lock(Path(sys.argv[2]), 0):
     print("held", flush=True)
     sys.stdin.readline()
@@ -55,6 +59,13 @@ class TestWriteLock:
             write_lock(tmp_path, 0),
         ):
             raise AssertionError("two processes write")
+
+    def test_what_other_programs_were_called_with_is_not_told(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["/opt/mine/assistant", "what is my secret?"])
+        with write_lock(tmp_path, 0):
+            assert json.loads((tmp_path / "writer.json").read_text())["command"] == "assistant"
 
     def test_is_free_when_the_holder_is_done(self, tmp_path: Path, hold: Hold) -> None:
         holder = hold(tmp_path)
@@ -101,6 +112,26 @@ class TestWriteLock:
         (tmp_path / "writer.json").write_text(word)
         with pytest.raises(IndexLockedError, match=r"^another process is updating"), write_lock(tmp_path, 0):
             raise AssertionError("two processes write")
+
+    @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP])
+    def test_a_file_system_without_locks_is_told(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        """As some network drives are; a lock that only seems to be one would let two processes write."""
+
+        def flock(*_: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("fcntl.flock", flock)
+        with pytest.raises(StoreError, match=r"has no file locks.*QUIRE_DATA_DIR"), write_lock(tmp_path, 0):
+            raise AssertionError("nothing was locked")
+
+    @pytest.mark.parametrize("content", [b"", b"4711\n", b"\xff\x00 another program's", b"x" * 100_000])
+    def test_a_file_that_was_left_there_is_no_lock(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "write.lock").write_bytes(content)
+        (tmp_path / "writer.json").write_bytes(content)
+        with write_lock(tmp_path, 0):
+            pass
 
     def test_other_vaults_are_not_concerned(self, tmp_path: Path, hold: Hold) -> None:
         (tmp_path / "a").mkdir()

@@ -8,6 +8,7 @@ import apsw
 import pytest
 
 from quire_engine.errors import StoreError
+from quire_engine.index.database import connect
 from quire_engine.index.reader import IndexReader
 from quire_engine.index.store import note_id
 from quire_engine.records import Entity, Filters, Hit, SkippedNote, TopicStatus
@@ -215,6 +216,68 @@ class TestReading:
         for thread in threads:
             thread.join()
         assert found == [len(NOTES)] * 4
+
+    def test_a_connection_goes_with_its_thread(self, reader: IndexReader) -> None:
+        def files() -> int:
+            return len(list(Path("/proc/self/fd").iterdir()))
+
+        before = files()
+        for _ in range(20):
+            thread = threading.Thread(target=reader.count, args=("notes",))
+            thread.start()
+            thread.join()
+        assert files() <= before + 5
+        assert reader.count("notes") == len(NOTES)
+
+    def test_a_snapshot_is_of_one_moment(self, reader: IndexReader, index: Index) -> None:
+        (roses,) = (
+            c
+            for c, hit in reader.hits(reader.chunk_ids(Filters(folders=("Garden",))) or []).items()
+            if hit.path == "Garden/Roses.md" and hit.kind == "text"
+        )
+        with reader.snapshot():
+            generation = reader.generation
+            with index.writer.transaction():
+                index.writer.remove_notes(["Garden/Roses.md"])
+                index.writer.next_generation()
+            with reader.snapshot():
+                assert reader.generation == generation
+            assert reader.hits([roses])[roses].path == "Garden/Roses.md"
+            assert reader.vectors([roses])
+            query = reader.vectors([roses])[roses]
+            assert reader.nearest(query, 1)[0][0] == roses
+        assert reader.generation == generation + 1
+        assert not reader.hits([roses])
+        assert roses not in dict(reader.nearest(query, 10))
+
+    def test_a_snapshot_ends_with_an_error_in_it(self, reader: IndexReader, index: Index) -> None:
+        with pytest.raises(ZeroDivisionError), reader.snapshot():
+            reader.count("notes") / 0
+        index.put("new.md", "New words.")
+        assert reader.count("notes") == len(NOTES) + 1
+
+    def test_a_snapshot_of_a_thread_is_its_own(self, reader: IndexReader, index: Index) -> None:
+        found: list[int] = []
+        with reader.snapshot():
+            assert reader.count("notes") == len(NOTES)
+            index.put("new.md", "New words.")
+            thread = threading.Thread(target=lambda: found.append(reader.count("notes")))
+            thread.start()
+            thread.join()
+            assert reader.count("notes") == len(NOTES)
+        assert found == [len(NOTES) + 1]
+
+    def test_a_database_that_is_replaced_is_read_until_the_other_is_there(
+        self, reader: IndexReader, index: Index
+    ) -> None:
+        files = list(index.folder.glob("index.sqlite3*"))
+        for file in files:
+            file.unlink()
+        assert reader.count("notes") == len(NOTES)
+        (index.folder / "index.sqlite3").touch()
+        assert reader.count("notes") == len(NOTES)
+        connect(index.folder, writable=True).close()
+        assert reader.count("notes") == 0
 
     def test_changes_are_refused(self, reader: IndexReader) -> None:
         with pytest.raises(apsw.ReadOnlyError):

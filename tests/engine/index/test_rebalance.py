@@ -164,7 +164,8 @@ class TestReaders:
             try:
                 while not stopped.is_set():
                     query = clustered(1, DIMENSIONS, seed=rounds[0])[0]
-                    found = [chunk for chunk, _ in nearest(db, cache, query, 2_000, whole=whole)]
+                    with db:  # rows move between shards
+                        found = [chunk for chunk, _ in nearest(db, cache, query, 2_000, whole=whole)]
                     if len(found) != len(ids) or set(found) != ids:
                         wrong.append(len(found))
                     rounds[0] += 1

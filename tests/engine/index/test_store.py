@@ -279,7 +279,7 @@ class TestFiles:
         assert index.writer.known_files().keys() == {"a.md", "b.md"}
         touched = FileStat(size=6, mtime_ns=9, inode=3)
         with index.writer.transaction():
-            index.writer.touch_note("a.md", touched, 7.0)
+            index.writer.touch_note("a.md", touched, 5.0, 7.0)
         after = index.writer.known_files()["a.md"]
         assert (after.stat, after.indexed_at) == (touched, 7.0)
 
@@ -310,18 +310,23 @@ class TestNames:
             Entity("plants/roses", "TAG"),
         }
 
-    def test_that_were_matched_are_remembered_and_lost_ones_go(self, index: Index) -> None:
+    def test_that_were_matched_are_remembered_and_what_held_lost_ones_is_queued(self, index: Index) -> None:
         index.put("a.md", "Rosa grows.")
-        (chunk,) = index.writer.text_chunks()
+        index.put("b.md", "Compost warms.")
+        first, second = sorted(index.writer.text_chunks())
         rosa, compost = Entity("Rosa", "NOTE"), Entity("Compost", "NOTE")
         with index.writer.transaction():
-            index.writer.put_entities(chunk, [rosa, rosa, compost])
-            index.writer.set_matched_names({rosa, compost}, [])
+            index.writer.set_matched_names({rosa, compost}, [], [])
+            index.writer.put_entities(first, [rosa, rosa])
+            index.writer.put_entities(second, [compost])
         assert index.writer.entity_queue() == []
         with index.writer.transaction():
-            index.writer.set_matched_names([], {rosa})
-        assert index.rows("SELECT text FROM entities") == [("Compost",)]
+            index.writer.set_matched_names([], {rosa}, [])
+        assert index.writer.entity_queue() == [first]
         assert index.writer.matched_names() == {compost}
+        with index.writer.transaction():
+            index.writer.set_matched_names({rosa}, [], [second, 12345])
+        assert sorted(index.writer.entity_queue()) == [first, second]
 
     def test_links_are_resolved_by_place(self, index: Index) -> None:
         index.put("a.md", "[[Rosa]] and [[Nowhere]]")

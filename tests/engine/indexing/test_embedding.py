@@ -66,6 +66,22 @@ def test_everything_is_embedded_once_in_small_and_large_slabs(
     assert counts[-1] == NOTES
 
 
+def test_the_same_text_in_many_notes_is_embedded_once(
+    engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it is in the slab that is being embedded while the next one is chosen."""
+    monkeypatch.setattr(module, "_LEAST_SLAB", 8)
+    monkeypatch.setattr(module, "_MOST_SLAB", 8)
+    for number in range(NOTES):
+        text = "\n\n".join(f"# Part {part}\n\nOne of {part} boxes." for part in range(number % 5))
+        (vault / f"n{number:02}.md").write_text(f"Chest {number} holds walnuts.\n\n{text}\n")
+    engine.sync(embed=False)
+    assert work(engine).run(Meter(None), never, follow=False) == NOTES + 4
+    assert len(passages(engine)) == len(set(passages(engine))) == NOTES + 4
+    assert engine.status().pending == 0
+    assert engine.status().vectors == engine.status().chunks == NOTES + sum(n % 5 for n in range(NOTES))
+
+
 def test_an_interruption_keeps_what_was_made(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LEAST_SLAB", 8)
     monkeypatch.setattr(module, "_MOST_SLAB", 8)

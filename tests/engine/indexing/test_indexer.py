@@ -18,7 +18,7 @@ from quire_engine.errors import IndexLockedError, StoreError, VaultError
 from quire_engine.index.database import connect
 from quire_engine.index.lock import write_lock
 from quire_engine.index.store import IndexWriter
-from quire_engine.indexing import indexer, reading
+from quire_engine.indexing import comparing, indexer, reading
 from quire_engine.locations import index_dir
 from quire_engine.records import FileStat, Filters, Note, SkippedNote, SyncProgress
 from quire_engine.vault.scanner import ScanResult
@@ -455,12 +455,12 @@ class TestVaultInTrouble:
         self, engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         engine.sync()
-        whole = indexer.scan(vault)
+        whole = comparing.scan(vault)
         part = ScanResult(
             [file for file in whole.files if not file.path.startswith("Craft/")],
             [SkippedNote("Craft", "input/output error")],
         )
-        monkeypatch.setattr(indexer, "scan", lambda *_: part)
+        monkeypatch.setattr(comparing, "scan", lambda *_: part)
         report = engine.sync()
         assert report.removed == 0
         assert engine.status().notes == 4

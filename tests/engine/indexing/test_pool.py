@@ -137,6 +137,29 @@ def test_a_note_that_costs_the_process_is_named_and_the_others_are_read(
     assert "ended the process" in lost.reason
 
 
+@pytest.mark.parametrize(
+    "trouble", ["__import__('time').sleep(9999)", "__import__('re').match('(a*)*b', 'a' * 99)"]
+)
+def test_a_note_that_takes_forever_is_named_and_the_others_are_read(
+    vault: Path, worker_meets: WorkerMeets, trouble: str
+) -> None:
+    worker_meets(trouble, "n07.md")
+    items = tasks(vault)
+    with ReadPool(vault, Settings(), BUDGET, workers=2, seconds=5) as workers:
+        readings = [reading for batch in workers.read(batches(items)) for reading in batch]
+    assert sorted(map(path, readings)) == [item.path for item in items]
+    unread = {reading.path: reading.reason for reading in readings if isinstance(reading, UnreadNote)}
+    assert unread.keys() == {"n07.md", "sub/binary.md"}
+    assert "takes too long" in unread["n07.md"]
+
+
+def test_a_large_note_has_more_time(vault: Path, worker_meets: WorkerMeets) -> None:
+    worker_meets("__import__('time').sleep(2)", "n07.md")
+    with ReadPool(vault, Settings(), BUDGET, workers=1, seconds=1) as workers:
+        [[reading]] = workers.read(iter([[ReadTask("n07.md", None, 50 * 2**20)]]))
+    assert isinstance(reading, ReadNote)
+
+
 def test_any_number_of_such_notes_may_follow_each_other(vault: Path, worker_meets: WorkerMeets) -> None:
     killers = ["n04.md", "n05.md", "n06.md", "n07.md"]
     worker_meets("os._exit(9)", *killers)

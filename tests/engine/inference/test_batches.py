@@ -12,18 +12,27 @@ class TestByLength:
         batches = list(by_length(lengths, budget))
         assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
         for batch in batches:
-            longest = max(lengths[row] for row in batch)
-            assert len(batch) == 1 or len(batch) * longest <= budget
+            ids, _ = padded([[1] * lengths[row] for row in batch])
+            assert len(batch) == 1 or ids.size <= budget
 
     def test_rows_of_similar_length_are_together_longest_first(self) -> None:
-        assert list(by_length([100, 1, 100, 1], 200)) == [[0, 2], [1, 3]]
+        assert list(by_length([100, 1, 100, 1], 208)) == [[0, 2], [1, 3]]
 
 
 class TestPadded:
     def test_rows_are_filled_up_and_masked(self) -> None:
         ids, mask = padded([[7, 8, 9], [5], []])
-        assert ids.tolist() == [[7, 8, 9], [5, 0, 0], [0, 0, 0]]
-        assert mask.tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
+        assert ids[:, :3].tolist() == [[7, 8, 9], [5, 0, 0], [0, 0, 0]]
+        assert mask[:, :3].tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
+        assert not ids[:, 3:].any()
+        assert not mask[:, 3:].any()
+
+    @given(st.lists(st.integers(0, 256), min_size=1, max_size=2000), st.integers(128, 512))
+    def test_shapes_are_few(self, lengths: list[int], budget: int) -> None:
+        """Runtimes keep memory for each shape that they have met."""
+        shapes = {padded([[1] * lengths[row] for row in b])[0].shape for b in by_length(lengths, budget)}
+        assert all(length % 8 == 0 and 0 < length <= 256 for _, length in shapes)
+        assert all(rows == 1 or rows * length <= budget for rows, length in shapes)
 
     @given(st.lists(st.lists(st.integers(1, 30_000), max_size=20), min_size=1, max_size=20))
     def test_the_mask_tells_the_tokens(self, tokens: list[list[int]]) -> None:
