@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from quire_engine.doctor import Finding
+    from quire_engine.doctor import Finding, Repair
     from quire_engine.records import (
         Answer,
         AnswerEvent,
@@ -76,6 +76,7 @@ def hit(value: Hit) -> Json:
         "text": value.text,
         "score": value.score,
         "topic": value.topic,
+        "stale": value.stale,
         "trace": trace(value.trace),
     }
 
@@ -92,6 +93,7 @@ def search(result: SearchResult) -> Json:
         "query": result.query,
         "generation": result.generation,
         "incomplete": result.incomplete,
+        "left_out": result.left_out,
         "timings": timings(result.timings),
         "hits": [hit(found) for found in result.hits],
     }
@@ -139,6 +141,7 @@ def answer(value: Answer) -> Json:
         "model": value.model,
         "generation": value.generation,
         "incomplete": value.incomplete,
+        "left_out": value.left_out,
         "timings": timings(value.timings),
         "hits": [hit(source) for source in value.hits],
     }
@@ -215,10 +218,16 @@ def models(values: Iterable[InstalledModel], answering: str) -> Json:
     }
 
 
-def doctor(findings: Iterable[Finding]) -> Json:
-    """What an examination of this machine found, ``quire.doctor/1``."""
-    listed = [asdict(finding) for finding in findings]
-    return {"schema": DOCTOR, "ok": all(finding["ok"] for finding in listed), "findings": listed}
+def doctor(found: Iterable[Finding], repairs: Iterable[Repair], left: Iterable[Finding]) -> Json:
+    """What an examination found, what was done about it, and how things stand now, ``quire.doctor/1``."""
+    after = [asdict(finding) for finding in left]
+    return {
+        "schema": DOCTOR,
+        "ok": all(finding["ok"] for finding in after),
+        "findings": [asdict(finding) for finding in found],
+        "repairs": [asdict(repair) for repair in repairs],
+        "left": [finding for finding in after if not finding["ok"]],
+    }
 
 
 def evaluation(report: EvalReport) -> Json:

@@ -57,6 +57,8 @@ class Inquiry(BaseModel):
     """For answers: a catalogue name, a GGUF path, or ``extractive``; ``None`` for what the settings say."""
     sync: bool = True
     """Whether changes are looked for first."""
+    fresh: bool = False
+    """Whether the answer waits until everything that has changed is indexed, vectors included."""
     vault: Text | None = None
     """``--vault``, as given."""
     folder: Text = "/"
@@ -77,16 +79,16 @@ class Inquiry(BaseModel):
 
     @contextmanager
     def events(
-        self, kind: Literal["search", "ask"], engine: Engine, *, fresh: bool
+        self, kind: Literal["search", "ask"], engine: Engine, *, current: bool
     ) -> Iterator[Iterator[contract.Json]]:
         """The answer as a script reads it: ``quire.search/1`` once, or the events of ``quire.answer/1``.
 
-        It is marked incomplete unless the index is ``fresh``. Leaving the block cancels the answer.
+        It is marked incomplete unless the index is ``current``. Leaving the block cancels the answer.
         """
         filters = self.restriction
         if kind == "search":
             result = engine.search(self.text, limit=self.limit, filters=filters)
-            result = replace(result, incomplete=result.incomplete or not fresh)
+            result = replace(result, incomplete=result.incomplete or not current)
             yield iter([{"type": "search", **contract.search(result)}])
             return
         from quire_engine import AskOptions
@@ -94,7 +96,7 @@ class Inquiry(BaseModel):
         options = AskOptions(model=self._model, limit=self.limit)
         answer = engine.ask(self.text, filters=filters, options=options)
         try:
-            yield (contract.answer_event(event if fresh else _behind(event)) for event in answer)
+            yield (contract.answer_event(event if current else _behind(event)) for event in answer)
         finally:
             if isinstance(answer, Generator):
                 answer.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,16 +15,16 @@ from typing import TYPE_CHECKING, Self
 from quire_engine import locations
 from quire_engine.errors import (
     ConfigError,
-    DamagedIndexError,
     QuireError,
     StoreError,
     VaultError,
 )
-from quire_engine.index.database import FILE_NAME, connect, is_made
+from quire_engine.freshness import FreshnessCheck
+from quire_engine.index.database import connect, is_made
 from quire_engine.index.keywords import open_keywords
 from quire_engine.index.lock import write_lock
 from quire_engine.index.reader import IndexReader
-from quire_engine.index.store import clear
+from quire_engine.index.salvage import discard as discard_index
 from quire_engine.indexing.early import EarlyVectors
 from quire_engine.indexing.right_of_way import RightOfWay
 from quire_engine.inference.embedder import SentenceEmbedder, shared_embedder
@@ -33,7 +32,6 @@ from quire_engine.interfaces import ProgressCallback
 from quire_engine.progress import Meter, ProgressBoard, posted
 from quire_engine.records import (
     AnswerEvent,
-    FileStat,
     Filters,
     IndexStatus,
     Link,
@@ -88,6 +86,7 @@ class Engine:
             self._keywords,
             self._open_embedder,
             self._embed_early,
+            self._freshness_check,
             settings.retrieval,
         )
         self._embedder: SentenceEmbedder | None = None
@@ -124,7 +123,8 @@ class Engine:
                 f"cannot create the index folder {folder}: {error.strerror}; set QUIRE_DATA_DIR to another"
             ) from error
         if discard:
-            _discard(folder)
+            with write_lock(folder, _CREATE_WAIT):
+                discard_index(folder)
         if not is_made(folder):
             with write_lock(folder, _CREATE_WAIT):
                 connect(folder, writable=True).close()
@@ -198,8 +198,9 @@ class Engine:
         """Sync, then sync again whenever files change, until ``stop`` is set; to be run in a thread.
 
         Structure and keywords come first, vectors and names behind them; a change is taken in before what is
-        left of those. What fails (another writer, a drive that is gone for a while) is told to ``on_trouble``
-        and tried again; without that callback it is raised. Raises `VaultError` when the vault's folder goes.
+        left of those. What fails (another writer, a drive that is gone for a while) is told once to
+        ``on_trouble``, and tried again; without that callback it is raised. ``on_sync`` is called after every
+        look at the vault, also one that found nothing.
         """
         from quire_engine.indexing.keeper import Keeper
 
@@ -212,18 +213,25 @@ class Engine:
                     self._board.clear()
                     on_sync(report)
 
-                keeper.run(stop, synced, meter, on_trouble)
+                def troubled(error: QuireError) -> None:
+                    self._board.clear()
+                    if on_trouble is None:
+                        raise error
+                    on_trouble(error)
+
+                keeper.run(stop, synced, meter, troubled)
         finally:
             self._keeper = None
 
-    def settle(self, timeout: float) -> bool:
+    def settle(self, timeout: float, *, thorough: bool = False) -> bool:
         """Wait until every change that the running `watch` has seen is indexed, at most ``timeout`` seconds.
 
-        The vectors are waited for as well when they are few. False when the index may be behind: time ran
-        out, the watch is in trouble, or there is none.
+        With ``thorough`` the whole vault is looked at first, in case the watch missed something. Vectors are
+        waited for as well when they are few. False when the index may be behind: time ran out, the watch is
+        in trouble, or there is none.
         """
         keeper = self._keeper
-        return keeper is not None and keeper.settle(timeout)
+        return keeper is not None and keeper.settle(timeout, thorough=thorough)
 
     def pending(self) -> int:
         """How many passages wait for their vector."""
@@ -265,15 +273,16 @@ class Engine:
     def search(self, query: str, *, limit: int = 10, filters: Filters | None = None) -> SearchResult:
         """The best passages for ``query``; an empty result when nothing matches. Does not sync.
 
-        The result is marked incomplete when the index is, or when a note found has changed since.
+        Hits are checked against the files: one of a note that has changed is marked as stale, or left out
+        when its text is gone. The result is incomplete when the index is, or when there were such hits.
         """
-        with self._questions:
+        with self._questions, self._reader.snapshot():
             return self._search(query, limit, filters)
 
     def _search(self, query: str, limit: int, filters: Filters | None) -> SearchResult:
         embedder = self._open_embedder()
         comparable = self._reader.meta("fingerprint") == embedder.fingerprint
-        result = self._retriever.search(
+        return self._retriever.search(
             query,
             limit=limit,
             filters=filters or Filters(),
@@ -281,9 +290,9 @@ class Engine:
             incomplete=self._incomplete() or not comparable,
             dense=comparable,
         )
-        if all(self._is_unchanged(path) for path in {hit.path for hit in result.hits}):
-            return result
-        return replace(result, incomplete=True)
+
+    def _freshness_check(self) -> FreshnessCheck:
+        return FreshnessCheck(self._vault, self._reader.known_files, self._settings.scan.max_note_bytes)
 
     def _embed_early(self, chunks: Sequence[int]) -> Mapping[int, FloatArray]:
         """Vectors of the best candidates that wait for theirs: meaning counts from the first minute."""
@@ -314,9 +323,8 @@ class Engine:
         result = self.search(question, limit=options.limit, filters=filters)
         answerer = Answerer(
             self._open_embedder,
-            self._keywords.rarity,
+            self._rarity,
             self._current_note,
-            self._is_unchanged,
             self._settings.answer,
         )
         return answerer.answer(question, result, model)
@@ -326,8 +334,22 @@ class Engine:
             self._reader.meta("last_sync") is None
             or bool(self._reader.meta("unfinished"))
             or self.pending() > 0
-            or (self._keywords.count() == 0 and self._reader.count("notes") > 0)  # another took its place
+            or self._keywords_are_gone()
         )
+
+    def _keywords_are_gone(self) -> bool:
+        """Whether the keyword index is damaged, or another took its place."""
+        try:
+            return self._keywords.count() == 0 and self._reader.count("notes") > 0
+        except StoreError:
+            return True
+
+    def _rarity(self, words: Sequence[str]) -> Mapping[str, float]:
+        """How rare words are in the vault; all alike while the keyword index is damaged."""
+        try:
+            return self._keywords.rarity(words)
+        except StoreError:
+            return dict.fromkeys(words, 1.0)
 
     # --------------------------------------------------------------------------------- notes and status
 
@@ -341,13 +363,6 @@ class Engine:
             return self.note(path)
         except VaultError:
             return None
-
-    def _is_unchanged(self, path: str) -> bool:
-        try:
-            status = (self._vault / path).stat()
-        except OSError:
-            return False
-        return self._reader.file_stat(path) == FileStat(status.st_size, status.st_mtime_ns, status.st_ino)
 
     def follow(self, link: Link, source: str) -> str | None:
         """The path of the note that ``link``, written in note ``source``, leads to."""
@@ -458,21 +473,3 @@ def _checked_vault(vault: Path) -> Path:
     if not os.access(vault, os.R_OK | os.X_OK):
         raise VaultError(f"the vault {vault} cannot be read; check its permissions")
     return vault
-
-
-def _discard(folder: Path) -> None:
-    """Empty the index in ``folder``; a database that cannot be opened is removed."""
-    with write_lock(folder, _CREATE_WAIT):
-        for keywords in folder.glob("keywords-*"):
-            shutil.rmtree(keywords, ignore_errors=True)
-        if not (folder / FILE_NAME).exists():
-            return
-        try:
-            connection = connect(folder, writable=True)
-            try:
-                clear(connection)
-            finally:
-                connection.close()
-        except DamagedIndexError:
-            for file in folder.glob(f"{FILE_NAME}*"):
-                file.unlink()

@@ -297,6 +297,8 @@ class Hit:
     """Paths of the notes that the passage links to."""
     entities: tuple[Entity, ...] = ()
     """Names that stand in the passage."""
+    stale: bool = False
+    """True when the note has changed since it was indexed; the text stands in it, at these lines, even so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +310,8 @@ class SearchResult:
     """True when chunks still wait for their vectors or notes could not be brought up to date."""
     timings: Mapping[str, float] = field(default_factory=dict)
     """Milliseconds by stage; ``total`` among them."""
+    left_out: int = 0
+    """Passages that were found but do not stand in their notes any more."""
 
 
 # ---------------------------------------------------------------------------------------------- answers
@@ -366,6 +370,8 @@ class Answer:
     hits: tuple[Hit, ...] = ()
     """What the answer was made from, best first."""
     timings: Mapping[str, float] = field(default_factory=dict)
+    left_out: int = 0
+    """Passages that were found but do not stand in their notes any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -401,7 +401,7 @@ class TestWatching:
             folder.mkdir()
 
         with Engine.open(folder) as engine:
-            with pytest.raises(VaultError, match="moved, replaced or unmounted"):
+            with pytest.raises(VaultError, match="Nothing was deleted"):
                 engine.watch(threading.Event(), move)
             assert engine.status().notes == 1
 

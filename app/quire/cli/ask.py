@@ -11,7 +11,7 @@ import click
 from quire import contract
 from quire.cli import batch as batches
 from quire.cli.diagnostics import ExitCode, worst
-from quire.cli.options import colour_option, filters, query_options, vault_option
+from quire.cli.options import colour_option, filters, looking_first, query_options, vault_option
 from quire.cli.passages import citation_lines, hit_lines, question_words
 from quire.cli.quantities import counted
 from quire.cli.questions import Questions, finished
@@ -46,6 +46,7 @@ def command(
     limit: int,
     explain: bool,
     no_sync: bool,
+    fresh: bool,
     no_daemon: bool,
     folders: tuple[str, ...],
     tags: tuple[str, ...],
@@ -65,7 +66,7 @@ def command(
         "limit": limit,
         "filters": filters(folders, tags, since, before, where),
         "model": model,
-        "sync": not no_sync,
+        **looking_first(no_sync, fresh),
     }
     session = Session(vault, colour)
     with Questions(session, "ask", options, daemon=not no_daemon) as questions:
@@ -153,7 +154,8 @@ def _show_sources(session: Session, answer: Json) -> None:
         stop = f"; {inert(wave['stop_reason'])}" if wave["stop_reason"] else ""
         load = f"{wave['tier']}: {counted(wave['chunks'], 'passage')}, {counted(wave['tokens'], 'token')}"
         output.line(output.palette.faint(f"{load}, sufficiency {wave['sufficiency']:.2f}{stop}"))
-    output.line(output.palette.faint(f"answered by {inert(answer['model'])}"))
+    source = f"answered by {inert(answer['model'])}, from generation {answer['generation']} of the index"
+    output.line(output.palette.faint(source))
     for hit in answer["hits"]:
         for line in hit_lines(hit, words, output.palette, output.width, explain=True):
             output.line(line)

@@ -87,7 +87,10 @@ def restart(colour: bool | None) -> ExitCode:
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is logged from now, until ctrl+c.")
 @colour_option
 def logs(last: int, follow: bool, colour: bool | None) -> ExitCode:
-    """Print the last lines that the engine has logged. Texts of questions and notes are not in them."""
+    """Print the last lines that the engine has logged.
+
+    Texts of questions and notes are not in them, unless the engine was started with QUIRE_DEBUG=1.
+    """
     from quire_engine import locations
 
     output = Output(colour)

@@ -39,7 +39,7 @@ def command(folder: Path, limit: int | None, as_json: bool, colour: bool | None)
     with session.open(folder / "vault") as engine:
         from quire_engine import evaluate
 
-        fresh = session.freshen(engine, follow=True)
+        current = session.freshen(engine, follow=True)
         with Progress(session.diagnostics) as progress:
             report = evaluate(
                 engine,
@@ -53,7 +53,7 @@ def command(folder: Path, limit: int | None, as_json: bool, colour: bool | None)
     else:
         for line in table(record, session.output.palette):
             session.output.line(line)
-    return ExitCode.DONE if fresh else ExitCode.INCOMPLETE
+    return ExitCode.DONE if current else ExitCode.INCOMPLETE
 
 
 def table(record: dict[str, Any], palette: Palette) -> Iterator[str]:

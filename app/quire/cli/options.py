@@ -106,6 +106,30 @@ def colour_option(command: Decorated) -> Decorated:
     )(command)
 
 
+def offline_option(command: Decorated) -> Decorated:
+    """``--offline``, which `is_offline` tells of, wherever in the call it stands."""
+    return click.option(
+        "--offline",
+        is_flag=True,
+        expose_value=False,
+        callback=_note_offline,
+        help="Use no network. Only 'models pull' does, and then refuses. Also: QUIRE_OFFLINE=1.",
+    )(command)
+
+
+_OFFLINE = "quire.offline"
+
+
+def _note_offline(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        context.meta[_OFFLINE] = True
+
+
+def is_offline(context: click.Context) -> bool:
+    """Whether ``--offline`` was given."""
+    return _OFFLINE in context.meta
+
+
 def json_option(command: Decorated) -> Decorated:
     """``--json`` for commands that have no other format for scripts."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
@@ -138,6 +162,11 @@ def query_options(command: Decorated) -> Decorated:
                 "--no-sync", is_flag=True, help="Use the index as it is; do not look for changes first."
             ),
             click.option(
+                "--fresh",
+                is_flag=True,
+                help="Wait until every change is indexed, meaning included, however long it takes.",
+            ),
+            click.option(
                 "--no-daemon",
                 is_flag=True,
                 envvar="QUIRE_NO_DAEMON",
@@ -147,6 +176,13 @@ def query_options(command: Decorated) -> Decorated:
     ):
         command = option(command)
     return filter_options(command)
+
+
+def looking_first(no_sync: bool, fresh: bool) -> dict[str, bool]:
+    """What ``--no-sync`` and ``--fresh`` ask for, as part of an inquiry; `click.UsageError` for both."""
+    if no_sync and fresh:
+        raise wrong_usage("--fresh waits for changes and --no-sync does not look for any; give one of them")
+    return {"sync": not no_sync, "fresh": fresh}
 
 
 def wrong_usage(message: str) -> click.UsageError:

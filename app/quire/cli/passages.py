@@ -106,6 +106,8 @@ def hit_lines(
         lines[_EXCERPT_LINES - 1] = shorten(lines[_EXCERPT_LINES - 1] + " …", width - 4)
     for line in lines[:_EXCERPT_LINES]:
         yield "    " + highlighted(line, words, palette)
+    if hit["stale"]:
+        yield "    " + palette.doubtful("the note has changed since it was indexed; this still stands in it")
     if explain:
         yield "    " + palette.faint(f"score {hit['score']:.4f} = {explanation(hit['trace'])}")
         for duplicate in hit["trace"]["duplicates"]:

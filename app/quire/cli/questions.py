@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal, Self
 
 from quire.cli.progress import Progress
+from quire.cli.quantities import counted
 from quire.cli.session import QUIET_SECONDS, Session
 from quire.client import EngineClient, EngineError, Unavailable
 from quire.contract import Json
@@ -22,14 +23,14 @@ class Questions:
     def __init__(
         self, session: Session, kind: Literal["search", "ask"], options: Json, *, daemon: bool
     ) -> None:
-        """``options`` are fields of an `Inquiry`: ``limit``, ``filters``, ``sync``, and ``model``."""
+        """``options`` are fields of an `Inquiry`: ``limit``, ``filters``, ``sync``, ``fresh``, ``model``."""
         self._session = session
         self._kind = kind
         self._options = {**options, **session.circumstances}
         self._client = EngineClient() if daemon else None
         self._here = ExitStack()
         self._engine: Engine | None = None
-        self._fresh = True
+        self._current = True
         self._noted: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -61,6 +62,9 @@ class Questions:
 
     def warn_if_behind(self, document: Json) -> None:
         """Say when an answer comes from an index that is incomplete, and what becomes of that."""
+        if document["left_out"]:
+            passages = counted(document["left_out"], "passage")
+            self._session.diagnostics.warning(f"{passages} left out: their notes have changed since")
         if document["incomplete"]:
             at_work = "; the background engine is at work on it, see 'quire status'"
             remedy = "; run 'quire index' to finish it" if self._client is None else at_work
@@ -93,9 +97,10 @@ class Questions:
 
         if self._engine is None:
             self._engine = self._here.enter_context(self._session.open())
-            self._fresh = not self._options["sync"] or self._session.freshen(self._engine)
+            thorough = self._options["fresh"]
+            self._current = not self._options["sync"] or self._session.freshen(self._engine, follow=thorough)
         asked = Inquiry.model_validate(inquiry)
-        with asked.events(self._kind, self._engine, fresh=self._fresh) as events:
+        with asked.events(self._kind, self._engine, current=self._current) as events:
             yield from events
 
 

@@ -9,7 +9,7 @@ import click
 from quire import contract
 from quire.cli import batch as batches
 from quire.cli.diagnostics import ExitCode, worst
-from quire.cli.options import colour_option, filters, query_options, vault_option
+from quire.cli.options import colour_option, filters, looking_first, query_options, vault_option
 from quire.cli.passages import hit_lines, question_words
 from quire.cli.questions import Questions
 from quire.cli.session import Session
@@ -29,6 +29,7 @@ def command(
     limit: int,
     explain: bool,
     no_sync: bool,
+    fresh: bool,
     no_daemon: bool,
     folders: tuple[str, ...],
     tags: tuple[str, ...],
@@ -47,7 +48,7 @@ def command(
     options = {
         "limit": limit,
         "filters": filters(folders, tags, since, before, where),
-        "sync": not no_sync,
+        **looking_first(no_sync, fresh),
     }
     session = Session(vault, colour)
     with Questions(session, "search", options, daemon=not no_daemon) as questions:
@@ -82,6 +83,8 @@ def show(session: Session, result: Json, explain: bool) -> None:
             output.line(line)
     if not result["hits"]:
         session.diagnostics.note("nothing found")
+    elif explain:
+        output.line(output.palette.faint(f"from generation {result['generation']} of the index"))
 
 
 def outcome(result: Json) -> ExitCode:

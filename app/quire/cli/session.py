@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +12,11 @@ import click
 
 from quire.choice import Choice
 from quire.cli.diagnostics import Diagnostics
+from quire.cli.options import is_offline
 from quire.cli.output import Output
 from quire.cli.progress import Progress
 from quire.contract import Json
-from quire_engine.errors import IndexLockedError
+from quire_engine.errors import IndexLockedError, IndexReadOnlyError
 
 if TYPE_CHECKING:
     from quire_engine import Engine, Settings
@@ -32,9 +34,11 @@ class Session:
 
     def __init__(self, vault: Path | None = None, colour: bool | None = None) -> None:
         """Flags given before the command's name count when the command has none of its own."""
-        group = click.get_current_context().find_root().params
+        context = click.get_current_context()
+        group = context.find_root().params
         self._flag = vault if vault is not None else group.get("vault")
         colour = colour if colour is not None else group.get("colour")
+        self._environment = {**os.environ, "QUIRE_OFFLINE": "1"} if is_offline(context) else os.environ
         self.output = Output(colour)
         self.diagnostics = Diagnostics(colour)
 
@@ -45,7 +49,7 @@ class Session:
             here = Path.cwd()
         except FileNotFoundError:
             here = Path("/")
-        return Choice(self._flag, os.environ, here)
+        return Choice(self._flag, self._environment, here)
 
     @property
     def circumstances(self) -> Json:
@@ -53,7 +57,7 @@ class Session:
         return {
             "vault": None if self._flag is None else str(self._flag),
             "folder": str(self.choice.folder),
-            "environment": {k: v for k, v in os.environ.items() if k.startswith("QUIRE_")},
+            "environment": {k: v for k, v in self._environment.items() if k.startswith("QUIRE_")},
         }
 
     @property
@@ -80,14 +84,21 @@ class Session:
         return Engine.open(chosen, self.settings, discard=discard)
 
     def freshen(self, engine: Engine, *, follow: bool = False) -> bool:
-        """Bring the index up to date before a question; False when another process is writing it.
+        """Bring the index up to date before a question; False when another process writes it, or nobody can.
 
-        Many vectors that are missing, or that another process is making, are waited for with ``follow`` only.
+        With ``follow`` that process is waited for, and so are many vectors that are missing.
         """
         try:
             with Progress(self.diagnostics, delay=QUIET_SECONDS) as progress:
                 engine.sync(progress.sync, wait=_SYNC_WAIT, few=None if follow else _FEW)
-        except IndexLockedError:
-            self.diagnostics.note("another process is updating the index; going on with what is there")
+        except IndexReadOnlyError as error:
+            self.diagnostics.note(f"going on with the index as it is: {error}")
             return False
+        except IndexLockedError:
+            if not follow:
+                self.diagnostics.note("another process is updating the index; going on with what is there")
+                return False
+            self.diagnostics.note("another process is updating the index; waiting for it")
+            with Progress(self.diagnostics, delay=QUIET_SECONDS) as progress:
+                engine.sync(progress.sync, wait=math.inf)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import unicodedata
@@ -9,11 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TextIO
 
-# C0 and DEL, C1, line separators, bidirectional overrides and isolates, lone surrogates. A terminal obeys
-# the first three kinds; the overrides make text read as something that it is not.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_UNSAFE_LINES = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_UNSAFE_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# DEL and C1, line separators, bidirectional overrides and isolates, lone surrogates, tag letters. A terminal
+# obeys the first two; overrides make text read as something that it is not; tag letters are ones that
+# nobody sees, but whoever, or whatever, is given a copy of the text may read.
+_ODD = "\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f"
+_FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
+"""Where they are seen: in the flags of England, Scotland and Wales."""
+_UNSAFE = re.compile(f"{_FLAG}|[\x00-\x1f{_ODD}]")
+_UNSAFE_LINES = re.compile(f"{_FLAG}|[\x00-\x09\x0b-\x1f{_ODD}]")
+_UNSAFE_JSON = re.compile(f"[{_ODD}]")
 _SPACE = re.compile("([ \n])")
 _WORD_BREAK = re.compile(r"(\s+)")
 
@@ -22,7 +27,11 @@ def _escaped(match: re.Match[str]) -> str:
     character = match[0]
     if character in "\t\r\n":
         return " "
+    if len(character) > 1:
+        return character
     code = ord(character)
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
@@ -38,7 +47,7 @@ def inert_lines(text: str) -> str:
 
 def inert_json(document: str) -> str:
     """A JSON document in which what a terminal might obey is escaped; its meaning stays the same."""
-    return _UNSAFE_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", document)
+    return _UNSAFE_JSON.sub(lambda match: json.dumps(match[0])[1:-1], document)
 
 
 def cells(text: str) -> int:
@@ -81,8 +90,7 @@ def wrap(text: str, width: int) -> Iterator[str]:
         if line.strip():
             yield line.rstrip()
         line = "" if piece.isspace() else piece
-        while cells(line) > width:
-            cut = _fitting(line, width)
+        while (cut := _fitting(line, width)) < len(line):
             yield line[:cut]
             line = line[cut:]
     if line.strip():

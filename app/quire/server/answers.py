@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Generator
@@ -50,11 +51,12 @@ def _answered(
     begun = time.perf_counter()
     folder = choice.vault
     with vaults.use(folder, choice.settings) as vault:
-        fresh = not inquiry.sync or (yield from _freshen(vault, _PATIENCE[kind], cancelled))
+        patience = math.inf if inquiry.fresh else _PATIENCE[kind]
+        current = not inquiry.sync or (yield from _freshen(vault, patience, cancelled))
         settled = time.perf_counter()
         if cancelled.is_set():
             return
-        with inquiry.events(kind, vault.engine, fresh=fresh) as answer:
+        with inquiry.events(kind, vault.engine, current=current) as answer:
             yield from answer
     log.info(
         "%s in %s: %.0f ms, %.0f of them for the index",

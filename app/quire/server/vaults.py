@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from quire import contract
 from quire.contract import Json
 from quire_engine import Engine, Settings, locations
-from quire_engine.errors import QuireError, StoreError
+from quire_engine.errors import IndexLockedError, IndexReadOnlyError, QuireError, StoreError
 from quire_engine.records import SyncProgress, SyncReport
 from quire_engine.settings import EngineSettings
 
@@ -50,7 +51,7 @@ class OpenVault:
         self._progress: SyncProgress | None = None
         self._settled = False
         self._first_look = 0.0
-        self._inodes = _inodes(folder)
+        self._place = _place(folder)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=f"watch {folder.name}", daemon=True)
         self._thread.start()
@@ -58,7 +59,7 @@ class OpenVault:
     @property
     def usable(self) -> bool:
         """Whether the next question may go here: the watch lives, vault and index are where they were."""
-        return self._thread.is_alive() and _inodes(self.folder) == self._inodes
+        return self._thread.is_alive() and _place(self.folder) == self._place
 
     @property
     def reading(self) -> SyncProgress | None:
@@ -83,26 +84,41 @@ class OpenVault:
         """Wait until what was changed before this call is indexed; returns False when that takes too long.
 
         That is ``patience`` seconds while notes are being read, of which the newest can be found already.
-        Yields how far the sync is. Raises `WatchEnded`, or the `QuireError` that keeps the index from being
-        updated.
+        Whoever has infinite patience waits for everything: a look at the whole vault, another process that is
+        writing, and all vectors. An index that nobody can write is taken as it is. Yields how far the sync
+        is. Raises `WatchEnded`, or the `QuireError` that keeps the index from being updated.
         """
         begun = time.monotonic()
-        told = self._progress
-        while not (self.engine.settle(_SLICE) and self._may_answer()):
+        endless = math.isinf(patience)
+        told, thorough = self._progress, endless
+        while not (self.engine.settle(_SLICE, thorough=thorough) and (endless or self._may_answer())):
+            thorough = False  # it is under way
             waited = time.monotonic() - begun
-            if cancelled.is_set() or waited > _LONGEST or (waited > patience and self.reading):
+            if cancelled.is_set() or isinstance(self.trouble, IndexReadOnlyError):
                 return False
-            if not self.usable:
-                raise WatchEnded(str(self.trouble or "the vault is not watched any more; ask again"))
-            if self.trouble is not None:
-                raise self.trouble
+            if not endless and (waited > _LONGEST or (waited > patience and self.reading)):
+                return False
+            self._require_watch(endless)
             if (progress := self._progress) is not None and progress is not told:
                 yield progress
                 told = progress
             time.sleep(_SLICE / 5)  # settle returns at once while the watch is not ready
         if self.engine.pending():
             self.engine.settle(_VECTORS)  # what it says is about changes that came after the question
-        return True
+        while endless and self.engine.pending() and not cancelled.is_set():
+            self._require_watch(endless)
+            if (progress := self.engine.activity()) is not None and progress != told:
+                yield progress
+                told = progress
+            time.sleep(_SLICE)
+        return not cancelled.is_set()
+
+    def _require_watch(self, patient: bool) -> None:
+        """Raise what keeps the index from being updated; another process that writes may be waited for."""
+        if not self.usable:
+            raise WatchEnded(str(self.trouble or "the vault is not watched any more; ask again"))
+        if self.trouble is not None and not (patient and isinstance(self.trouble, IndexLockedError)):
+            raise self.trouble
 
     def _may_answer(self) -> bool:
         """Whether the first question may be answered: a few vectors are worth waiting for the model."""
@@ -191,8 +207,9 @@ class OpenVaults:
                 vault.last_used = self.last_used = time.monotonic()
 
     def _vault(self, folder: Path, settings: Settings) -> OpenVault:
-        # How the vault was named and when to leave make no difference to what is kept open.
-        key = (folder, repr(settings.model_copy(update={"vault": None, "engine": EngineSettings()})))
+        # How the vault was named, when to leave and --offline make no difference to what is kept open.
+        others = settings.model_copy(update={"vault": None, "offline": False, "engine": EngineSettings()})
+        key = (folder, repr(others))
         with self._lock:
             opening = self._opening.setdefault(key, threading.Lock())
         with opening:
@@ -261,9 +278,10 @@ class OpenVaults:
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _inodes(vault: Path) -> tuple[int, ...]:
+def _place(vault: Path) -> tuple[tuple[int, int], ...]:
     """What tells a vault and its index from others that take their places; nothing when one is gone."""
     try:
-        return vault.stat().st_ino, locations.index_dir(vault).stat().st_ino
+        statuses = [folder.stat() for folder in (vault, locations.index_dir(vault))]
     except OSError:
         return ()
+    return tuple((status.st_dev, status.st_ino) for status in statuses)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 
-# C0 and DEL, C1, line separators, bidirectional overrides and isolates, lone surrogates.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# C0 and DEL, C1, line separators, bidirectional overrides and isolates, lone surrogates, unseen tag letters.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
+)
 _SPACING = re.compile(r"[\t\n]")
 
 

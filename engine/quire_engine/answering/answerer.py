@@ -70,14 +70,11 @@ class Answerer:
         embedder: Callable[[], Embedder],
         rarity: Callable[[Sequence[str]], Mapping[str, float]],
         read: ReadNote,
-        unchanged: Callable[[str], bool],
         settings: AnswerSettings,
     ) -> None:
-        """``unchanged`` says whether a note's file is the one that was indexed."""
         self._embedder = embedder
         self._rarity = rarity
         self._read = read
-        self._unchanged = unchanged
         self._settings = settings
 
     def answer(
@@ -93,12 +90,7 @@ class Answerer:
         embedder = self._embedder()
         hits = [hit for hit in result.hits if not hit.path.lower().endswith(_UNQUOTABLE)]
         draft = _Draft(CitationLedger(self._read))
-        # Evidence that is no longer in its file is none, however well it would answer.
-        ranked = [
-            candidate
-            for candidate in rank_sentences(question, hits, embedder, self._rarity)
-            if self._unchanged(candidate.hit.path) or draft.ledger.stands(candidate.evidence)
-        ]
+        ranked = rank_sentences(question, hits, embedder, self._rarity)
         strength = evidence_strength(ranked, reading_trust(embedder.readability(question)))
         name = model.name if model is not None else NAME
         if strength >= _ENOUGH:
@@ -122,6 +114,7 @@ class Answerer:
             model=name,
             generation=result.generation,
             incomplete=result.incomplete,
+            left_out=result.left_out,
             hits=result.hits,
             timings={
                 **{f"search.{stage}": value for stage, value in result.timings.items()},

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from quire_engine.answering.drafts import Evidence
+from quire_engine.quotes import headings_at, places
 from quire_engine.records import Citation, Note
 
 ReadNote = Callable[[str], Note | None]
 """The note (by path) as its file is now; ``None`` when it is gone or cannot be read."""
-
-_MOST_OCCURRENCES = 1000
-_TERMINAL = frozenset(".!?…。．！？।॥؟۔:;\"'”’»)]}`*_")
-_REST_OF_LINE = re.compile(r"[ \t]*(?:\^[A-Za-z0-9-]+[ \t]*)?(?:\n|\Z)")
 
 
 class CitationLedger:
@@ -44,7 +39,7 @@ class CitationLedger:
         citation = Citation(
             n=len(self._cited) + 1,
             path=hit.path,
-            headings=_headings_at(note, offset, hit.headings),
+            headings=headings_at(note, offset, hit.headings),
             start_line=line,
             end_line=line + quote.count("\n"),
             quote=quote,
@@ -53,10 +48,6 @@ class CitationLedger:
         )
         self._cited[key] = citation
         return citation, True
-
-    def stands(self, evidence: Evidence) -> bool:
-        """Whether the quote of ``evidence`` is in its file now."""
-        return self._place(evidence) is not None
 
     def holds_lines(self, path: str, lines: Sequence[str]) -> bool:
         """Whether every one of ``lines`` is, white space at its ends aside, a line of the file now."""
@@ -76,50 +67,10 @@ class CitationLedger:
         if note is None or not quote.strip():
             return None
         expected = hit.start_line + hit.text.count("\n", 0, evidence.start)
-        # What stood at the end of its line without a full stop says something else when it goes on.
-        to_line_end = quote[-1] not in _TERMINAL and hit.text[evidence.end : evidence.end + 1] in ("", "\n")
-        places = [
+        to_line_end = hit.text[evidence.end : evidence.end + 1] in ("", "\n")
+        found = [
             (offset, line)
-            for offset, line in _occurrences(note.text, quote)
-            if _is_whole(note.text, offset, offset + len(quote))
-            and not any(c.start < offset + len(quote) and offset < c.end for c in note.comments)
-            and (not to_line_end or _REST_OF_LINE.match(note.text, offset + len(quote)))
+            for offset, line in places(note.text, quote, to_line_end=to_line_end)
+            if not any(c.start < offset + len(quote) and offset < c.end for c in note.comments)
         ]
-        return min(places, key=lambda place: abs(place[1] - expected)) if places else None
-
-
-def _occurrences(text: str, quote: str) -> Iterator[tuple[int, int]]:
-    """(offset, line) of ``quote`` in ``text``, in order."""
-    offset, line, counted = text.find(quote), 1, 0
-    for _ in range(_MOST_OCCURRENCES):
-        if offset < 0:
-            return
-        line += text.count("\n", counted, offset)
-        counted = offset
-        yield offset, line
-        offset = text.find(quote, offset + 1)
-
-
-def _is_whole(text: str, start: int, end: int) -> bool:
-    """Whether text[start:end] is no part of a longer word or number, as ``12`` of ``1234`` or ``12.5``."""
-    before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    first, last = text[start], text[end - 1]
-    if _spaced_letter(first) and before and _spaced_letter(before[-1]):
-        return False
-    if _spaced_letter(last) and after and _spaced_letter(after[0]):
-        return False
-    if last.isdigit() and len(after) == 2 and after[0] in ".,:" and after[1].isdigit():
-        return False
-    return not (first.isdigit() and len(before) == 2 and before[1] in ".,:-" and before[0].isdigit())
-
-
-def _spaced_letter(character: str) -> bool:
-    """A letter or digit of a script that puts spaces between its words."""
-    return character.isalnum() and not "\u0e00" <= character <= "\u109f" and character < "\u2e80"
-
-
-def _headings_at(note: Note, offset: int, otherwise: tuple[str, ...]) -> tuple[str, ...]:
-    index = bisect_right([block.span.start for block in note.blocks], offset) - 1
-    if index >= 0 and note.blocks[index].span.start <= offset < note.blocks[index].span.end:
-        return note.blocks[index].headings
-    return otherwise
+        return min(found, key=lambda place: abs(place[1] - expected), default=None)

@@ -31,6 +31,8 @@ marks, like [1]. If they do not answer the question, reply exactly: {INSUFFICIEN
 _LONGEST_LABEL = 120
 # Invisible characters do not hide a tag from a language model.
 _TAG = re.compile(r"[<＜﹤](?=[\s/／\u00ad\u200b-\u200f\u2060\ufeff]*passage)", re.IGNORECASE)
+_UNSEEN = dict.fromkeys(range(0xE0000, 0xE0080))
+"""Tag characters: letters that no reader sees and that a language model may read."""
 _QUOTES: dict[str, str | int | None] = {'"': "'", "<": "‹", ">": "›", "＜": "‹", "＞": "›"}
 
 
@@ -48,10 +50,10 @@ def _passage(number: int, hit: Hit) -> str:
 
 def _label(text: str) -> str:
     """``text`` as the value of an attribute: one line, without the characters that could end it."""
-    line = " ".join(text.split()).translate(str.maketrans(_QUOTES))
+    line = " ".join(text.split()).translate(str.maketrans(_QUOTES)).translate(_UNSEEN)
     return line if len(line) <= _LONGEST_LABEL else line[: _LONGEST_LABEL - 1] + "…"
 
 
 def _without_tags(text: str) -> str:
-    """``text`` in which nothing can be read as an opening or closing passage tag."""
-    return _TAG.sub("‹", text)
+    """``text`` in which nothing can be read as an opening or closing passage tag, or only by a model."""
+    return _TAG.sub("‹", text.translate(_UNSEEN))

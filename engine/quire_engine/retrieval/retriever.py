@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quire_engine.analysis import reading_trust
+from quire_engine.errors import StoreError
 from quire_engine.interfaces import ChunkReader, Embedder, KeywordSearcher, VectorSearcher
 from quire_engine.records import Filters, Hit, SearchResult
 from quire_engine.retrieval.fusion import (
@@ -41,17 +42,21 @@ class Retriever:
         keywords: KeywordSearcher,
         embedder: Callable[[], Embedder],
         early: Callable[[Sequence[int]], Mapping[int, FloatArray]],
+        check: Callable[[], Callable[[Mapping[int, Hit]], Mapping[int, Hit]]],
         settings: RetrievalSettings,
     ) -> None:
         """``embedder`` is called when the first question is embedded.
 
         ``early`` makes vectors of chunks, best first, that wait for theirs: of as many as is quickly done.
+        ``check`` gives for each search what returns those of some hits that still stand in their notes, as
+        they stand there now.
         """
         self._chunks = chunks
         self._vectors = vectors
         self._keywords = keywords
         self._embedder = embedder
         self._early = early
+        self._check = check
         self._settings = settings
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quire-keywords")
 
@@ -83,19 +88,31 @@ class Retriever:
         embedder = self._embedder()
         weight = dense_weight(embedder.readability(question), self._settings.dense_share) if dense else 0.0
         near: list[tuple[int, float]] = []
+        words: list[tuple[int, float]] = []
         vector: FloatArray | None = None
+        damaged: list[StoreError] = []
         if weight > 0:
             vector = embedder.embed_query(question)
             clock.lap("embed")
-            near = self._vectors.nearest(vector, depth, among=among)
+            try:
+                near = self._vectors.nearest(vector, depth, among=among)
+            except StoreError as error:
+                damaged.append(error)
             clock.lap("dense")
-        words, keyword_seconds = keyword.result()
-        clock.put("keyword", keyword_seconds)
+        try:
+            words, keyword_seconds = keyword.result()
+            clock.put("keyword", keyword_seconds)
+        except StoreError as error:
+            damaged.append(error)
+        if len(damaged) == 1 + (weight > 0):
+            raise damaged[0]
+        incomplete = incomplete or bool(damaged)  # one list is still an answer; the next sync mends the other
         clock.lap("wait")
         fused = self._fuse(near, words, vector, weight)
-        hits = self._hits(fused, limit)
+        hits, left_out = self._hits(fused, limit)
         clock.lap("fuse")
-        return SearchResult(query, hits, generation, incomplete, clock.timings())
+        behind = left_out > 0 or any(hit.stale for hit in hits)
+        return SearchResult(query, hits, generation, incomplete or behind, clock.timings(), left_out)
 
     def _fuse(
         self,
@@ -118,16 +135,21 @@ class Retriever:
             cosines = {item: float(other @ vector) for item, other in others.items()}
         return convex_combination(Ranking("dense", near), Ranking("keyword", words), cosines, weight)
 
-    def _hits(self, fused: Fused, limit: int) -> tuple[Hit, ...]:
-        hits = self._shown(fused[: limit * _SPARE], limit)
+    def _hits(self, fused: Fused, limit: int) -> tuple[tuple[Hit, ...], int]:
+        """The hits to show, and how many better ones were left out: their text is gone from their notes."""
+        check = self._check()
+        hits, left_out = self._shown(fused[: limit * _SPARE], limit, check)
         if len(hits) == limit or len(fused) <= limit * _SPARE:
-            return hits
+            return hits, left_out
         # Near-duplicates crowd the top: what stands further down makes up for them.
-        return self._shown(fused, limit)
+        return self._shown(fused, limit, check)
 
-    def _shown(self, candidates: Fused, limit: int) -> tuple[Hit, ...]:
+    def _shown(
+        self, candidates: Fused, limit: int, check: Callable[[Mapping[int, Hit]], Mapping[int, Hit]]
+    ) -> tuple[tuple[Hit, ...], int]:
         ids = [item for item, _, _ in candidates]
-        found = self._chunks.hits(ids)
+        indexed = self._chunks.hits(ids)
+        found = check(indexed)
         present = [i for i in ids if i in found]
         alike = _alike(present, self._chunks.vectors(ids), self._settings.duplicate_cosine)
         groups = collapse(present, alike)
@@ -150,7 +172,8 @@ class Retriever:
                     entities=entities.get(item, ()),
                 )
             )
-        return tuple(hits)
+        considered = ids[: ids.index(shown[-1][0])] if 0 < limit == len(shown) else ids
+        return tuple(hits), sum(item in indexed and item not in found for item in considered)
 
 
 def dense_weight(readability: float, share: float) -> float:

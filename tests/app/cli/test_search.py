@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from quire.cli.diagnostics import Diagnostics
 from quire_engine import locations
 from quire_engine.index.database import connect
 from quire_engine.index.lock import write_lock
@@ -40,7 +43,9 @@ class TestForPeople:
 
     def test_explains_scores_on_request(self, quire: Quire) -> None:
         assert "score " not in quire("search", QUESTION).out
-        assert "score " in quire("search", QUESTION, "--explain").out
+        out = quire("search", QUESTION, "--explain").out
+        assert "score " in out
+        assert re.search(r"from generation \d+ of the index", out)
 
     def test_text_of_notes_commands_no_terminal(self, quire: Quire) -> None:
         out = quire("search", "zebra", "--explain").out
@@ -271,3 +276,58 @@ class TestBrokenPipe:
                 writer.stdin.close()
             assert writer.stderr.read() == b""
         assert writer.wait() == 0
+
+
+class TestStaleAndFresh:
+    def test_fresh_waits_for_another_process_and_for_vectors(
+        self, quire: Quire, own_vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert quire("index", str(own_vault)).code == 0
+        (own_vault / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
+        held, free = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with write_lock(locations.index_dir(own_vault), 0):
+                held.set()
+                assert free.wait(60)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert held.wait(60)
+        note = Diagnostics.note
+
+        def noted(diagnostics: Diagnostics, text: str) -> None:
+            note(diagnostics, text)
+            if "waiting for it" in text:
+                free.set()
+
+        monkeypatch.setattr(Diagnostics, "note", noted)
+        outcome = quire("search", "high tide", "--fresh", "--json", "--vault", str(own_vault))
+        holder.join()
+        result = json.loads(outcome.out)
+        assert outcome.code == 0
+        assert result["hits"][0]["path"] == "Tide.md"
+        assert not result["incomplete"]
+        assert "another process is updating the index; waiting for it" in outcome.err
+
+    def test_fresh_and_no_sync_contradict_each_other(self, quire: Quire, vault: Path) -> None:
+        outcome = quire("ask", "When?", "--fresh", "--no-sync", "--vault", str(vault))
+        assert outcome.code == 2
+        assert outcome.err.count("\n") == 1
+        assert "--no-sync" in outcome.err
+
+    def test_a_stale_index_is_said_and_has_its_code(self, quire: Quire, own_vault: Path) -> None:
+        assert quire("index", str(own_vault)).code == 0
+        (own_vault / "Garden/Compost.md").unlink()
+        roses = own_vault / "Garden/Roses.md"
+        roses.write_text(roses.read_text().replace("# Roses\n", "# Roses\n\nA new line.\n"))
+        arguments = ("search", "compost heap of roses", "--no-sync", "--vault", str(own_vault))
+        shown = quire(*arguments)
+        assert shown.code == 5
+        assert "Compost.md" not in shown.out
+        assert "changed since it was indexed; this still stands in it" in shown.out
+        assert "1 passage left out" in shown.err
+        result = json.loads(quire(*arguments, "--json").out)
+        assert result["left_out"] == 1
+        stale = {hit["path"] for hit in result["hits"] if hit["stale"]}
+        assert stale == {"Garden/Roses.md"}

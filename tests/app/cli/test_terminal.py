@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -39,8 +40,15 @@ class TestInert:
     def test_shows_what_was_there(self) -> None:
         assert inert("a\x1b[31mred\x9b\u202e") == r"a\x1b[31mred\x9b\u202e"
 
+    def test_shows_letters_that_nobody_sees_but_keeps_flags(self) -> None:
+        assert inert("bins\U000e0041\U000e0042") == r"bins\U000e0041\U000e0042"
+        assert inert("\U0001f3f4\U000e0041") == "\U0001f3f4" + r"\U000e0041"
+        assert not re.search("[\U000e0000-\U000e007f]", inert_json('"bins\U000e0041"'))
+
     def test_keeps_ordinary_text_of_every_script(self) -> None:
         text = "naïve Ωμέγα 日本語 עברית 🌱 e\u0301"
+        assert inert(text) == text
+        text = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
         assert inert(text) == text
 
     @given(

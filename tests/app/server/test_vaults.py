@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -20,9 +21,10 @@ from quire.server.vaults import OpenVault, OpenVaults
 from quire_engine import Settings
 from quire_engine.errors import StoreError, VaultError
 from quire_engine.indexing import keeper
-from quire_engine.indexing.indexer import Indexer
+from quire_engine.indexing.keyword_feed import KeywordFeed
 from quire_engine.progress import Meter
 from quire_engine.settings import AnswerSettings, EngineSettings
+from quire_engine.vault.watcher import ChangeWatcher
 
 from .conftest import eventually
 
@@ -41,9 +43,9 @@ def vaults(
     eventually(lambda: not [t for t in threading.enumerate() if t.name == "closing"], "closing")
 
 
-def settled(vault: OpenVault) -> bool:
-    """Whether the vault's index is up to date within half a minute."""
-    waiting = vault.freshen(30.0, threading.Event())
+def settled(vault: OpenVault, patience: float = 30.0) -> bool:
+    """Whether the vault's index is up to date within half a minute, or however long it takes."""
+    waiting = vault.freshen(patience, threading.Event())
     while True:
         try:
             next(waiting)
@@ -130,15 +132,15 @@ class TestAnswers:
             os.utime(folder / f"{number}.md", (number, number))
         (folder / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
         release, calls = threading.Event(), []
-        catch_up = Indexer.catch_up_keywords
+        catch_up = KeywordFeed.catch_up
 
-        def slow(indexer: Indexer, meter: Meter) -> None:
-            catch_up(indexer, meter)
+        def slow(feed: KeywordFeed, meter: Meter) -> None:
+            catch_up(feed, meter)
             calls.append(meter)
             if len(calls) == 2:  # the first at the beginning, the second after some notes
                 release.wait(60)
 
-        monkeypatch.setattr(Indexer, "catch_up_keywords", slow)
+        monkeypatch.setattr(KeywordFeed, "catch_up", slow)
         monkeypatch.setitem(answers._PATIENCE, "search", 0.0)
         note, result = answer(vaults, folder, "ferry")
         release.set()
@@ -156,7 +158,7 @@ class TestAnswers:
         other.mkdir()
         (other / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
 
-        def replace(_: float) -> bool:
+        def replace(_: float, **__: bool) -> bool:
             own_vault.rename(tmp_path / "old")
             other.rename(own_vault)
             return False
@@ -186,6 +188,37 @@ class TestFreshen:
             assert settled(vault)
             assert vault.engine.pending() == 0
             timer.join()
+
+    def test_infinite_patience_waits_for_every_vector(
+        self, vaults: OpenVaults, own_vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "_VECTORS", 0.0)
+        monkeypatch.setattr(keeper, "_PATIENCE", 0.0)
+        with vaults.use(own_vault, SETTINGS) as vault:
+            assert settled(vault)
+            eventually(lambda: not vault.working, "the end of the work")
+            release = slow_embedder(vault, monkeypatch)
+            (own_vault / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
+            eventually(
+                lambda: vault.engine.pending() and vault.engine.settle(0.0), "structure without vectors"
+            )
+            assert settled(vault)
+            assert vault.engine.pending()
+            timer = threading.Timer(5 * module._SLICE, release.set)
+            timer.start()
+            assert settled(vault, math.inf)
+            assert vault.engine.pending() == 0
+            timer.join()
+
+    def test_infinite_patience_looks_at_what_no_event_told(
+        self, vaults: OpenVaults, own_vault: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ChangeWatcher, "_notice", lambda *_: None)
+        with vaults.use(own_vault, SETTINGS) as vault:
+            assert settled(vault)
+            (own_vault / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
+            assert settled(vault, math.inf)
+            assert "Tide.md" in {hit.path for hit in vault.engine.search("ferry at high tide").hits}
 
 
 class TestClosing:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from pathlib import Path
 
 import pytest
 
 from quire.tui.editor import chosen, command, edit
+from quire_engine import privacy
 
 FILE = Path("/vault/-a b.md")
 
@@ -47,6 +50,24 @@ class TestEdit:
         note = tmp_path / "a note.md"
         assert edit(str(vim), note, 12) is None
         assert record.read_text() == f"+12|{note}"
+
+    def test_what_the_editor_creates_is_as_open_as_the_user_wants_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        editor = tmp_path / "ed"
+        editor.write_text('#!/bin/sh\ntouch "$2"\n')
+        editor.chmod(0o755)
+        monkeypatch.setattr(privacy, "users_umask", -1)
+        before = os.umask(0o027)
+        try:
+            privacy.keep_private()
+            privacy.keep_private()
+            (tmp_path / "ours").touch()
+            assert edit(str(editor), tmp_path / "theirs", 1) is None
+        finally:
+            os.umask(before)
+        modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ours", "theirs")]
+        assert modes == [0o600, 0o640]
 
     @pytest.mark.parametrize("editor", ["/no/such/editor", "vi 'unfinished"])
     def test_what_cannot_start_is_one_line_that_helps(self, editor: str) -> None:

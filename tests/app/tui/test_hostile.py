@@ -112,6 +112,9 @@ class TestInert:
     def test_lines_and_tabs_are_kept_on_request(self) -> None:
         assert inert_lines("a\tb\nc\r\x1b") == "a\tb\nc��"
 
+    def test_letters_that_nobody_sees_are_shown(self) -> None:
+        assert inert("bins\U000e0041") == "bins�"
+
     def test_ordinary_text_is_untouched(self) -> None:
         text = "Ünïcödé – 緑色 👩‍🔧 עברית [1]"
         assert inert(text) == text

@@ -65,7 +65,15 @@ def open_retriever(folder: Path, embedder: SentenceEmbedder) -> Iterator[Open]:
     ) -> Retriever:
         found = model or (lambda: embedder)
         opened.append(
-            Retriever(reader, reader, keywords, found, lambda _: {}, settings or RetrievalSettings())
+            Retriever(
+                reader,
+                reader,
+                keywords,
+                found,
+                lambda _: {},
+                lambda: lambda hits: hits,
+                settings or RetrievalSettings(),
+            )
         )
         return opened[-1]
 
@@ -201,21 +209,39 @@ class TestQuestions:
         assert paths(result) == ["Space/Orbits.md"]
         assert [signal.name for signal in result.hits[0].trace.signals] == ["keyword"]
 
-    def test_errors_of_a_part_are_not_swallowed(self, open_retriever: Open, folder: Path) -> None:
+    def test_errors_of_a_model_are_not_swallowed(self, open_retriever: Open) -> None:
         def missing() -> Embedder:
             raise ModelError("no model here")
 
         with pytest.raises(ModelError, match="no model here"):
             search(open_retriever(model=missing), "roses")
 
+    def test_one_list_is_an_answer_while_the_other_is_damaged_but_an_incomplete_one(
+        self, open_retriever: Open
+    ) -> None:
         class Broken:
             def search(self, query: str, limit: int, *, among: object = None) -> list[tuple[int, float]]:
                 raise StoreError("the keyword index is damaged")
 
+            def nearest(self, query: object, limit: int, *, among: object = None) -> list[tuple[int, float]]:
+                raise StoreError("the vectors are damaged")
+
         retriever = open_retriever()
-        retriever._keywords = Broken()
+        keywords, retriever._keywords = retriever._keywords, Broken()
+        found = search(retriever, "roses")
+        assert found.hits
+        assert found.incomplete
         with pytest.raises(StoreError, match="the keyword index is damaged"):
+            search(retriever, "roses", dense=False)
+        vectors, retriever._vectors = retriever._vectors, Broken()
+        with pytest.raises(StoreError, match="damaged"):
             search(retriever, "roses")
+        retriever._keywords = keywords
+        found = search(retriever, "roses")
+        assert found.hits
+        assert found.incomplete
+        retriever._vectors = vectors
+        assert not search(retriever, "roses").incomplete
 
     def test_chunks_that_vanish_meanwhile_are_left_out(self, open_retriever: Open) -> None:
         retriever = open_retriever()
