@@ -31,7 +31,9 @@ def measure(workshop: Workshop) -> list[Figure]:
         _figure("opening the index", size, "search", indexed.vault),
         _figure("searching", f"{size}, {len(asked)} questions", "search", indexed.vault, *asked),
         Figure(
-            *("indexing without embedding, peak", indexed.peak_bytes / 2**20, "MiB"),
+            "indexing without embedding, peak",
+            indexed.peak_bytes / 2**20,
+            "MiB",
             at_most=_MOST_INDEXING,
             note=size,
         ),
@@ -45,7 +47,9 @@ def _figure(name: str, note: str, action: str, vault: Path, *asked: str) -> Figu
     outcome = processes.run(processes.program("children", action, vault, "whoosh", *asked), sampled=True)
     steady = json.loads(outcome.output)["resident_bytes"] / 2**20
     return Figure(
-        *(f"{name}, peak", outcome.peak_bytes / 2**20, "MiB"),
+        f"{name}, peak",
+        outcome.peak_bytes / 2**20,
+        "MiB",
         at_most=_MOST_SEARCHING if action == "search" else _MOST_INDEXING,
         note=note,
         details={"when done": steady},
@@ -73,7 +77,9 @@ def _engine(fresh: Path, indexed: Path, asked: Sequence[str]) -> Figure:
         processes.stop_engine()
     note = f"{_EMBEDDED_NOTES + 1} notes indexed, {len(asked)} questions to another vault"
     return Figure(
-        *("background engine, peak", peak / 2**20, "MiB"),
+        "background engine, peak",
+        peak / 2**20,
+        "MiB",
         at_most=_MOST_INDEXING,
         note=note,
         details={"when done": steady},

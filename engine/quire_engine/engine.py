@@ -6,7 +6,7 @@ import importlib.util
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -406,7 +406,7 @@ class Engine:
             skipped=self._reader.skipped(),
             warnings=self._reader.warnings(),
             unresolved_links=self._reader.unresolved_links(),
-            disk_bytes=_size(self._folder),
+            disk_bytes=locations.bytes_in(self._folder),
             last_sync=float(last_sync) if last_sync is not None else None,
             embedding_model=self._settings.embedding.model,
             embedding_runtime=embedder.runtime_name,
@@ -453,15 +453,6 @@ class Engine:
                 self._language_model = LlamaModel(path, self._settings.answer)
                 self._language_model_path = path
             return self._language_model
-
-
-def _size(folder: Path) -> int:
-    """Bytes of the files in ``folder``; some may vanish while they are counted."""
-    total = 0
-    for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            total += file.stat().st_size
-    return total
 
 
 def _checked_vault(vault: Path) -> Path:

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -71,6 +72,16 @@ def private_dir(path: Path) -> Path:
         if stat.S_IMODE(folder.stat().st_mode) & 0o077:
             folder.chmod(0o700)
     return path
+
+
+def bytes_in(path: Path) -> int:
+    """Bytes of the file at ``path``, or of all files in that folder; some may vanish meanwhile."""
+    total = 0
+    for file in [path, *(Path(folder, name) for folder, _, names in os.walk(path) for name in names)]:
+        with suppress(OSError):
+            status = file.lstat()
+            total += 0 if stat.S_ISDIR(status.st_mode) else status.st_size
+    return total
 
 
 def _own(path: Path) -> Iterator[Path]:

@@ -69,6 +69,11 @@ def enforce(*, children: bool = True) -> bool:
     return _fenced
 
 
+def is_enforced() -> bool:
+    """Whether this process keeps at least its Python code off the network."""
+    return _hooked
+
+
 def refuse(event: str, arguments: tuple[Any, ...]) -> None:
     """The audit hook: raises `OfflineError` for whatever leads to a network."""
     if not event.startswith("socket."):

@@ -67,6 +67,17 @@ class TestPrivateDir:
         locations.private_dir(locations.index_dir(tmp_path / "notes"))
         assert (mode(place), mode(place.parent)) == ("0o700", "0o777")
 
+    def test_counts_the_bytes_of_files_alone(self, tmp_path: Path) -> None:
+        (tmp_path / "a" / "b").mkdir(parents=True)
+        (tmp_path / "a" / "one").write_bytes(bytes(7))
+        (tmp_path / "a" / "b" / "two").write_bytes(bytes(11))
+        (tmp_path / "a" / "up").symlink_to(tmp_path)
+        (tmp_path / "a" / "gone").symlink_to(tmp_path / "nowhere")
+        links = sum((tmp_path / "a" / name).lstat().st_size for name in ("gone",))
+        assert locations.bytes_in(tmp_path / "a") == 18 + links
+        assert locations.bytes_in(tmp_path / "a" / "one") == 7
+        assert locations.bytes_in(tmp_path / "nowhere") == 0
+
     @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
     def test_a_folder_of_another_user_is_refused(self, tmp_path: Path) -> None:
         index = locations.index_dir(tmp_path / "notes")

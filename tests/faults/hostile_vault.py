@@ -88,7 +88,10 @@ def _notes() -> Iterator[tuple[str, str | bytes]]:
     plain = "# Plain\n\nThe word is NEEDLE.\n"
     laughs = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1},' * 9}]\n" for n in range(1, 12))
     yield "bytes/latin.md", "# Café\n\nnaïve NEEDLE déjà vu\n".encode("latin-1")
-    yield "bytes/broken.md", b"NEEDLE \xff\xfe\xc3\x28 \xe2\x82 \xed\xa0\x80 \xc0\xaf \0\0 end\n"
+    yield (
+        "bytes/broken.md",
+        b"NEEDLE of a note " * 3 + b"\xff\xfe\xc3\x28 \xe2\x82 \xed\xa0\x80 \xc0\xaf \0 end\n",
+    )
     yield "bytes/ends.md", "NEEDLE\r\n\rx\u2028y\u0085z\x0b\x0c\r"
     yield "bombs/laughs.md", f"---\n{laughs}---\nNEEDLE\n"
     yield "bombs/deep.md", "---\nx: " + "[" * 3_000 + "]" * 3_000 + "\n---\nNEEDLE\n"

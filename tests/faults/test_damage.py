@@ -10,7 +10,7 @@ import random
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -21,7 +21,8 @@ from index_rows import differences, rows
 from quire_engine import Engine, locations
 from quire_engine.errors import DamagedIndexError, QuireError, StoreError
 from quire_engine.index.database import FILE_NAME
-from quire_engine.index.vectors import PARTS, TABLE
+from quire_engine.index.vector_schema import PARTS, TABLE
+from quire_engine.progress import Meter
 from quire_engine.records import SyncReport
 
 from .seeded_vault import SeededVault
@@ -149,13 +150,12 @@ class TestKeywordIndex:
         box.check()
 
     def test_chunks_that_it_lost_or_kept_without_need_are_noticed_by_their_number(self, box: Box) -> None:
-        box.edit("UPDATE keyword_outbox SET sequence = sequence")
         with box.open() as engine:
             engine._writers()
             assert engine._desk is not None
             with engine._desk.writing(0):
                 keywords, store = engine._desk.keywords, engine._desk.store
-                keywords.apply([box.expected["chunks"][0][0]], [], keywords.applied, store.identity())
+                keywords.apply([box.expected["chunks"][0][0]], [], keywords.applied, store.outbox.identity())
         box.sync()
         box.check()
 
@@ -171,25 +171,63 @@ class TestKeywordIndex:
         box.check()
 
 
+VECTOR_DAMAGE = pytest.mark.parametrize(
+    "sql",
+    [
+        *(f"DROP TABLE {part}" for part in PARTS),
+        *(f"DELETE FROM {part}" for part in PARTS[1:]),
+        *(f"DELETE FROM {part} WHERE rowid % 3 = 0" for part in PARTS[1:]),
+        f"DROP TABLE {TABLE}",
+        f"DELETE FROM {TABLE} WHERE chunk_id % 3 = 0",
+        "DELETE FROM shard_members WHERE chunk_id % 3 = 0",
+        "UPDATE shards SET count = count + 1",
+        "UPDATE shards SET total = zeroblob(7)",
+        "UPDATE shards SET total = zeroblob(16)",
+        "UPDATE shards SET total = 'text'",
+        "DELETE FROM shards",
+        "DELETE FROM meta WHERE key = 'fingerprint'",
+    ],
+)
+
+
 class TestVectorTable:
-    @pytest.mark.parametrize(
-        "sql",
-        [
-            *(f"DROP TABLE {part}" for part in PARTS),
-            *(f"DELETE FROM {part}" for part in PARTS[1:]),
-            *(f"DELETE FROM {part} WHERE rowid % 3 = 0" for part in PARTS[1:]),
-            f"DROP TABLE {TABLE}",
-            f"DELETE FROM {TABLE} WHERE chunk_id % 3 = 0",
-            "DELETE FROM shard_members WHERE chunk_id % 3 = 0",
-            "UPDATE shards SET count = count + 1",
-            "DELETE FROM shards",
-            "DELETE FROM meta WHERE key = 'fingerprint'",
-        ],
-    )
+    @VECTOR_DAMAGE
     def test_what_is_missing_is_put_back_and_nothing_is_embedded(self, box: Box, sql: str) -> None:
         box.edit(sql)
         assert box.sync().embedded == 0
         box.check()
+
+    @VECTOR_DAMAGE
+    def test_an_edit_meets_it_before_everything_is_looked_at(self, box: Box, sql: str) -> None:
+        """As under a watch, which looks at the whole vault after an error, and goes on."""
+        box.edit(sql)
+        edited = box.vault.notes[0]
+        with box.notes_put_back(), box.open() as engine:
+            edited.write_text("Nothing of what it said before.\n")
+            indexer, _ = engine._writers()
+            with suppress(StoreError):
+                indexer.sync(Meter(None), paths=[edited.relative_to(box.vault.folder).as_posix()])
+            engine.sync()
+            assert "Nothing of what it said" in engine.search("nothing of what it said").hits[0].text
+        assert box.sync().embedded == 0
+        box.check()
+
+    @VECTOR_DAMAGE
+    def test_notes_are_forgotten_all_the_same(self, box: Box, sql: str) -> None:
+        box.edit(sql)
+        forgotten = box.vault.notes[0].relative_to(box.vault.folder).as_posix()
+        with box.open() as engine:
+            assert engine.forget(forgotten) == 1
+            engine.sync()
+        box.check()
+
+    @pytest.mark.parametrize("total", ["zeroblob(7)", "zeroblob(16)", "'text'"])
+    def test_a_search_says_that_shards_are_damaged(self, box: Box, total: str) -> None:
+        box.edit(f"UPDATE shards SET total = {total}")
+        with box.open() as engine:
+            assert engine.search(QUESTION).incomplete
+            engine.sync()
+            assert not engine.search(QUESTION).incomplete
 
     @pytest.mark.parametrize("part", [f"{TABLE}_chunks", f"{TABLE}_vector_chunks00"])
     def test_a_search_goes_on_with_keywords_alone_and_says_so(self, box: Box, part: str) -> None:
@@ -204,6 +242,14 @@ class TestVectorTable:
     def test_embeddings_that_are_missing_are_taken_from_it(self, box: Box) -> None:
         box.edit("DELETE FROM embeddings WHERE id % 2 = 0; UPDATE shards SET count = count + 1")
         assert box.sync().embedded == 0
+        box.check()
+
+    def test_vectors_that_are_none_are_not_taken_from_it(self, box: Box) -> None:
+        box.edit(
+            f"UPDATE {TABLE}_vector_chunks00 SET vectors = zeroblob(length(vectors)); "
+            "DELETE FROM embeddings WHERE id % 2 = 0; UPDATE shards SET count = count + 1"
+        )
+        assert box.sync().embedded > 0
         box.check()
 
     def test_what_is_nowhere_is_embedded_again(self, box: Box) -> None:
@@ -228,7 +274,7 @@ class TestDatabase:
             except QuireError as error:
                 said = str(error)
             assert "\n" not in said
-            assert not said or "quire index" in said
+            assert not said or "quire index" in said or "quire doctor --fix" in said
             report = box.sync(discard=True)
             saved += report.embedded == 0
             box.check(but_for_a_bit=True)
@@ -239,7 +285,7 @@ class TestDatabase:
         size = box.database.stat().st_size
         with box.database.open("r+b") as file:
             file.truncate(size * 9 // 10)
-        with pytest.raises(DamagedIndexError, match="--rebuild"):
+        with pytest.raises(DamagedIndexError, match="quire doctor --fix"):
             box.sync()
         assert box.sync(discard=True).embedded < whole
         box.check()
@@ -271,7 +317,7 @@ class TestDatabase:
         other.execute("CREATE TABLE notes (mine); INSERT INTO notes VALUES (1)").fetchall()
         other.close()
         before = box.database.read_bytes()
-        with pytest.raises(DamagedIndexError, match="not an index of Quire; run `quire index --rebuild`"):
+        with pytest.raises(DamagedIndexError, match="not an index of Quire; run `quire doctor --fix`"):
             box.sync()
         assert box.database.read_bytes() == before
         box.sync(discard=True)
@@ -280,7 +326,7 @@ class TestDatabase:
     def test_a_folder_in_its_place_is_told(self, box: Box) -> None:
         box.database.unlink()
         box.database.mkdir()
-        with pytest.raises(StoreError, match=r"^opening .*check the folder's permissions$"):
+        with pytest.raises(StoreError, match=r"is a folder, .*; remove it$"):
             box.sync()
 
 

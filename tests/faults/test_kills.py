@@ -1,6 +1,6 @@
 """SIGKILL on the way: whenever a process dies, the next sync makes the index what it ought to be.
 
-By default 44 kills while indexing, 8 while rebuilding and 12 exceptions (about a minute on two idle cores);
+By default 33 kills while indexing, 6 while rebuilding and 9 exceptions (about 45 seconds on two idle cores);
 with QUIRE_TEST_FULL=1 220, 40 and 80. The schedule follows from a seed, but for kills after a random time.
 """
 
@@ -69,7 +69,7 @@ class TestWhileIndexing:
     def test_the_next_sync_makes_it_what_it_ought_to_be(
         self, vault: SeededVault, victims: Victims, tmp_path: Path, seed: int
     ) -> None:
-        rounds, each = (10, 11) if FULL else (4, 11)
+        rounds, each = (10, 11) if FULL else (3, 11)
         schedule, chance = Schedule(seed), random.Random(seed)
         base: Path | None = None
         killed_at: Counter[str] = Counter()
@@ -123,7 +123,7 @@ class TestExceptions:
         known = victims.finish(copied(base, tmp_path / "undisturbed"))
         places = {place: n for place, n in known["passed"].items() if not place.startswith("file ")}
         schedule, raised = Schedule(5), Counter[str]()
-        while raised.total() < (80 if FULL else 12):
+        while raised.total() < (80 if FULL else 9):
             work = copied(base, tmp_path / "work")
             order = {**schedule.next(places, known["seconds"]), "workers": False}
             if "place" not in order:
@@ -183,7 +183,7 @@ class TestWhileRebuilding:
         assert differences(rows(index_in(undisturbed)), expected) == ""
         schedule = Schedule(3)
         kills = 0
-        while kills < (20 if FULL else 4):
+        while kills < (20 if FULL else 3):
             work = copied(base, tmp_path / "work")
             order = schedule.next(known["passed"], known["seconds"])
             result = victims.sync(work, rebuild=True, **order)

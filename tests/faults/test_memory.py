@@ -39,6 +39,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> list
         stdout=subprocess.PIPE,
         check=True,
         text=True,
+        timeout=600 + 3 * CYCLES,  # it is stuck
     )
     found = [json.loads(line) for line in run.stdout.splitlines()]
     assert len(found) >= 30

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
-import sys
 import threading
 import time
 from bisect import bisect_right
@@ -23,43 +21,27 @@ import pytest
 from quire_engine import Engine
 from quire_engine.records import Hit
 
+from .partner import PATIENCE, Partner
 from .telling_notes import WORDS, Vault, stands_in, take_over
 
-HERE = Path(__file__).parent
 FULL = bool(os.environ.get("QUIRE_TEST_FULL"))
 READERS, SECONDS = (40, 60.0) if FULL else (12, 12.0)
+OPERATIONS = ("edit", "add", "delete", "rename", "rename_folder", "rebuild", "lose_keywords")
+CONSEQUENCES = ("split", "drain", "merge", "checkpoints")
 LARGEST_LOG = 32 << 20
 """Bytes; the writer empties it from 4 MiB on, when readers let it."""
 
 
 @contextmanager
-def crowd(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+def crowd(*arguments: str | Path) -> Iterator[Partner]:
     """A process of crowd.py that has said that it is ready; it is asked to end, and must end well."""
-    process = subprocess.Popen(
-        [sys.executable, HERE / "crowd.py", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(HERE), "OPENBLAS_NUM_THREADS": "1"},
-    )
+    partner = Partner("crowd.py", *arguments, OPENBLAS_NUM_THREADS="1")
     try:
-        assert process.stdin is not None
-        wait_for(process)
-        yield process
-        process.stdin.close()
-        assert process.wait(120) == 0
+        partner.hear()
+        yield partner
+        partner.end()
     finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-
-
-def wait_for(process: subprocess.Popen[str]) -> bool:
-    """Wait until it says the next line."""
-    assert process.stdout is not None
-    assert process.stdout.readline(), "it failed"
-    return True
+        partner.kill()
 
 
 def records(log: Path) -> list[dict[str, Any]]:
@@ -84,8 +66,8 @@ def test_readers_are_never_in_the_way_of_a_writer_nor_see_half_of_what_it_does(
         crowd("read", vault, tmp_path / "reader", str(READERS)),
     ):
         until = time.monotonic() + SECONDS
-        while wait_for(writer) and time.monotonic() < until:
-            pass
+        while time.monotonic() < until:
+            writer.hear()
     *states, outcome = records(tmp_path / "writer")
     generations = [state["generation"] for state in states]
     assert generations == sorted(generations)
@@ -112,10 +94,7 @@ def test_readers_are_never_in_the_way_of_a_writer_nor_see_half_of_what_it_does(
             searches, hits = searches + 1, hits + len(result["hits"])
     assert lists == {"dense", "keyword"}
     done = outcome["done"]
-    for (
-        what
-    ) in "edit rename rename_folder add delete rebuild lose_keywords merge split drain checkpoints".split():
-        assert done.get(what), f"no {what} in {done}"
+    assert all(done.get(what) for what in OPERATIONS + CONSEQUENCES), done
     assert outcome["largest_log"] < LARGEST_LOG
     assert hits > searches
     print(
@@ -146,8 +125,11 @@ def test_threads_share_an_engine_that_watches_its_vault(
             errors.append(error)
 
     with Engine.open(folder) as engine:
-        watch = threading.Thread(target=engine.watch, args=(stop, lambda _: synced.set()))
-        threads = [watch, *(threading.Thread(target=search, args=(engine, seed)) for seed in range(8))]
+        watch = threading.Thread(target=engine.watch, args=(stop, lambda _: synced.set()), daemon=True)
+        threads = [
+            watch,
+            *(threading.Thread(target=search, args=(engine, seed), daemon=True) for seed in range(8)),
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -166,7 +148,8 @@ def test_threads_share_an_engine_that_watches_its_vault(
         finally:
             stop.set()
             for thread in threads:
-                thread.join()
+                thread.join(PATIENCE / len(threads))
+        assert not any(thread.is_alive() for thread in threads)
         assert not errors
         assert {path for path, *_ in engine.notes()} == vault.notes.keys()
     assert len(seen) > 100

@@ -169,7 +169,7 @@ class TestReadOnly:
         assert indexed.returncode == 1
         assert indexed.stderr.count("\n") == 1
         assert indexed.stderr.startswith("error: cannot write to")
-        assert "check its permissions" in indexed.stderr
+        assert "check the permissions" in indexed.stderr
 
     def test_one_that_was_left_in_the_middle_says_what_to_do(self, places: Places) -> None:
         log = places.index / f"{FILE_NAME}-wal"

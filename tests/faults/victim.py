@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import numpy as np
+from counting_embedder import CheapEmbedder
 
 from quire_engine import Engine
 from quire_engine import engine as engine_module
@@ -104,24 +104,18 @@ def _kind(name: str | None) -> str:
     return (name or "temporary").rpartition("sqlite3")[2] or "database"
 
 
-class CheapEmbedder:
-    """The real tokenizer with vectors made of hashes; every text that it embeds is written to a log."""
+class LoggingEmbedder(CheapEmbedder):
+    """Writes every text that it embeds to a log, as its hash."""
 
     def __init__(self, real: Any, log: Path, places: Places) -> None:
-        self._real, self._log, self._places = real, log, places
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
+        super().__init__(real)
+        self._log, self._places = log, places
 
     def embed_passages(self, texts: Sequence[str]) -> Any:
         self._places.at("embedding begun")
-        digests = [hashlib.sha256(text.encode()).digest() for text in texts]
-        rows = np.stack(
-            [np.random.default_rng(list(digest)).normal(size=self._real.dimensions) for digest in digests]
-        ).astype(np.float32)
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = super().embed_passages(texts)
         with self._log.open("a") as file:
-            file.write("".join(f"{digest.hex()}\n" for digest in digests))
+            file.write("".join(f"{hashlib.sha256(text.encode()).hexdigest()}\n" for text in texts))
         self._places.at("embedding done")
         return rows
 
@@ -161,7 +155,7 @@ def _carry_out(order: dict[str, Any]) -> dict[str, Any]:
     if order.get("count", True):
         _watch(places)
     real = engine_module.shared_embedder
-    engine_module.shared_embedder = lambda settings: CheapEmbedder(  # type: ignore[assignment,return-value]
+    engine_module.shared_embedder = lambda settings: LoggingEmbedder(  # type: ignore[assignment,return-value]
         real(settings), Path(order["log"]), places
     )
     places.armed = not order.get("raising")

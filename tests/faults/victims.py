@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from .partner import Partner
 
 SLAB = 32
 """The most texts that a victim embeds at once."""
@@ -20,24 +19,15 @@ class Victims:
 
     def __init__(self, vault: Path) -> None:
         self._vault = vault
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("victim.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},
-        )
+        self._partner = Partner("victim.py", TOKENIZERS_PARALLELISM="false")
 
     def sync(self, data: Path, **order: Any) -> dict[str, Any]:
         """What became of a process that syncs the vault, with its index below ``data``."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         log = data.with_suffix(".log")
         log.touch()
         order |= {"vault": str(self._vault), "data": str(data), "log": str(log), "slab": SLAB}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        result: dict[str, Any] = json.loads(self._process.stdout.readline())
+        self._partner.say(json.dumps(order))
+        result: dict[str, Any] = json.loads(self._partner.hear())
         assert "crash" not in result, result["crash"]
         return result
 
@@ -50,7 +40,7 @@ class Victims:
         return result
 
     def close(self) -> None:
-        self._process.communicate()
+        self._partner.end()
 
 
 def index_in(data: Path) -> Path:

@@ -16,6 +16,7 @@ from quire.cli.progress import Progress
 from quire.cli.session import Session
 from quire.cli.terminal import inert, wrap
 from quire.client import EngineClient, Unavailable
+from quire_engine.errors import IndexLockedError
 
 if TYPE_CHECKING:
     from quire_engine.doctor import Finding, Repair
@@ -38,17 +39,23 @@ def command(fix: bool, as_json: bool, vault: Path | None, colour: bool | None) -
 
     With --fix: when something still is.
     """
-    from quire_engine.doctor import diagnose, diagnose_index, repair
+    from quire_engine.doctor import diagnose, diagnose_index, guarded, repair
 
     session = Session(vault, colour)
     chosen, settings = session.choice.vault_if_any, session.settings
     report = _Report(session, silent=as_json)
     found = report.findings(diagnose(chosen, settings, report.progress))
-    found += report.findings([background_engine()])
+    found += report.findings([guarded("background engine", background_engine)])
     repairs: list[Repair] = []
     left = found
-    if fix and chosen is not None and any(finding.remedy for finding in found):
-        repairs = report.repairs(repair(chosen, settings, found, report.progress))
+    locked: IndexLockedError | None = None
+    if fix and any(finding.remedy for finding in found):
+        try:
+            for done in repair(chosen, settings, found, report.progress):
+                report.repair(done)
+                repairs.append(done)
+        except IndexLockedError as error:
+            locked = error
         after = list(diagnose_index(chosen, settings, report.progress))
         mended = {finding.name for finding in after}
         left = [finding for finding in found if finding.name not in mended] + after
@@ -56,6 +63,8 @@ def command(fix: bool, as_json: bool, vault: Path | None, colour: bool | None) -
     session.diagnostics.clear()
     if as_json:
         session.output.json(contract.doctor(found, repairs, left))
+    if locked is not None:
+        raise locked
     return ExitCode.DONE if all(finding.ok for finding in left) else ExitCode.FAILED
 
 
@@ -104,14 +113,10 @@ class _Report:
             self._show(mark, finding.name, finding.detail, finding.advice or _fixable(finding))
         return kept
 
-    def repairs(self, repairs: Iterable[Repair]) -> list[Repair]:
+    def repair(self, done: Repair) -> None:
         palette = self._session.output.palette
-        kept = []
-        for repair in repairs:
-            kept.append(repair)
-            mark = palette.good("fixed") if repair.ok else palette.bad("fails")
-            self._show(mark, repair.remedy.value, repair.detail, "")
-        return kept
+        mark = palette.good("fixed") if done.ok else palette.bad("fails")
+        self._show(mark, done.remedy.value, done.detail, "")
 
     def _show(self, mark: str, name: str, detail: str, advice: str) -> None:
         """One part: its mark, its name, and what is to say about it, in the measure of the terminal."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from quire_engine.quantities import counted as counted  # the engine says it in the same words
+
 
 def duration(seconds: float) -> str:
     """``0:07``, ``12:34`` or ``3 h 05``."""
@@ -30,8 +32,3 @@ def age(seconds: float) -> str:
         if count >= 1:
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 passage``, ``1,200 passages``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

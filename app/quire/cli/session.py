@@ -91,14 +91,11 @@ class Session:
         try:
             with Progress(self.diagnostics, delay=QUIET_SECONDS) as progress:
                 engine.sync(progress.sync, wait=_SYNC_WAIT, few=None if follow else _FEW)
-        except IndexReadOnlyError as error:
-            self.diagnostics.note(f"going on with the index as it is: {error}")
-            return False
-        except IndexLockedError:
-            if not follow:
-                self.diagnostics.note("another process is updating the index; going on with what is there")
+        except (IndexLockedError, IndexReadOnlyError) as error:
+            if not follow or isinstance(error, IndexReadOnlyError):
+                self.diagnostics.note(f"going on with the index as it is: {error}")
                 return False
-            self.diagnostics.note("another process is updating the index; waiting for it")
+            self.diagnostics.note(f"waiting: {error}")
             with Progress(self.diagnostics, delay=QUIET_SECONDS) as progress:
                 engine.sync(progress.sync, wait=math.inf)
         return True

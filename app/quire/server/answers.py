@@ -14,7 +14,7 @@ from quire.choice import Choice
 from quire.contract import Json
 from quire.inquiry import Inquiry
 from quire.server.vaults import OpenVault, OpenVaults, WatchEnded
-from quire_engine.errors import IndexLockedError
+from quire_engine.errors import IndexLockedError, IndexReadOnlyError
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +79,6 @@ def _freshen(vault: OpenVault, patience: float, cancelled: threading.Event) -> G
             )
             yield {"type": "note", "text": f"{far}; going on with what is there"}
         return bool(end.value)
-    except IndexLockedError:
-        yield {"type": "note", "text": "another process is updating the index; going on with what is there"}
+    except (IndexLockedError, IndexReadOnlyError) as error:
+        yield {"type": "note", "text": f"going on with the index as it is: {error}"}
         return False

@@ -13,7 +13,7 @@ from pathlib import Path
 from quire import contract
 from quire.contract import Json
 from quire_engine import Engine, Settings, locations
-from quire_engine.errors import IndexLockedError, IndexReadOnlyError, QuireError, StoreError
+from quire_engine.errors import IndexLockedError, QuireError, StoreError
 from quire_engine.records import SyncProgress, SyncReport
 from quire_engine.settings import EngineSettings
 
@@ -85,8 +85,8 @@ class OpenVault:
 
         That is ``patience`` seconds while notes are being read, of which the newest can be found already.
         Whoever has infinite patience waits for everything: a look at the whole vault, another process that is
-        writing, and all vectors. An index that nobody can write is taken as it is. Yields how far the sync
-        is. Raises `WatchEnded`, or the `QuireError` that keeps the index from being updated.
+        writing, and all vectors. Yields how far the sync is. Raises `WatchEnded`, or the `QuireError` that
+        keeps the index from being updated.
         """
         begun = time.monotonic()
         endless = math.isinf(patience)
@@ -94,7 +94,7 @@ class OpenVault:
         while not (self.engine.settle(_SLICE, thorough=thorough) and (endless or self._may_answer())):
             thorough = False  # it is under way
             waited = time.monotonic() - begun
-            if cancelled.is_set() or isinstance(self.trouble, IndexReadOnlyError):
+            if cancelled.is_set():
                 return False
             if not endless and (waited > _LONGEST or (waited > patience and self.reading)):
                 return False

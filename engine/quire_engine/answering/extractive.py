@@ -27,6 +27,8 @@ _QUOTE_PREFIX = re.compile(r"^[ \t]*(?:>[ \t]?)+(?:\[![\w-]+\][+-]?[ \t]*)?", re
 _QUESTION = re.compile(r"[?？؟:：][\s*_)\]\"'”’»]*$")
 _EMPTY_PENALTY = 0.2
 """A question in the notes, or the colon before a list, resembles what is asked and answers nothing."""
+_MANY_WORDS, _TIMES_EACH = 30, 3
+"""So many words, each so often on average, are no sentence."""
 _NO_SENTENCE = re.compile(
     r"\s*(?:[-*+>]\s*)*(?:"
     r"!\[\[[^\[\]]*\]\]|!\[[^\[\]]*\]\([^()]*\)"  # embeds and pictures
@@ -152,6 +154,9 @@ def _with_context(hit: Hit, start: int, end: int) -> str:
 def _says_something(sentence: str) -> bool:
     if _TABLE_RULE.match(sentence) or _NO_SENTENCE.fullmatch(sentence):
         return False
+    words = sentence.split()
+    if len(words) >= _MANY_WORDS and len(words) > _TIMES_EACH * len(set(words)):
+        return False  # made to be found, not to be read
     return sum(c.isalnum() for c in sentence) >= 4
 
 

@@ -6,6 +6,7 @@ spaCy takes over a second to import: only a pipeline and names to be matched are
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,8 @@ class LanguageTools:
                 if code not in self._names and _is_installed(name):
                     self._names[code] = name
         self._loaded: dict[str, Language] = {}
+        self._using = threading.Lock()
+        """Names are looked for in a thread of their own; what spaCy learns of words is not made for two."""
         self._stop_words = {code: _stop_words(code) for code in self._names}
 
     def language(self, text: str) -> str | None:
@@ -79,7 +82,8 @@ class LanguageTools:
             return sentence_spans(text)
         found: list[tuple[int, int]] = []
         for offset in range(0, len(text), _SLICE):
-            doc = pipeline(_tame(text[offset : offset + _SLICE]))
+            with self._using:
+                doc = pipeline(_tame(text[offset : offset + _SLICE]))
             for sentence in doc.sents:
                 start, end = sentence.start_char + offset, sentence.end_char + offset
                 while start < end and text[start].isspace():
@@ -98,22 +102,24 @@ class LanguageTools:
         pipeline = self._pipeline(language)
         if pipeline is None:
             return []
-        doc = pipeline(_tame(text[:_SLICE]))
+        with self._using:
+            doc = pipeline(_tame(text[:_SLICE]))
         return [Entity(" ".join(ent.text.split()), ent.label_) for ent in doc.ents if ent.label_]
 
     def _pipeline(self, language: str | None) -> Language | None:
         if language is None or language not in self._names:
             return None
-        if language not in self._loaded:
-            import spacy
+        with self._using:
+            if language not in self._loaded:
+                import spacy
 
-            name = self._names[language]
-            try:
-                pipeline = spacy.load(name, exclude=["lemmatizer", "tagger", "attribute_ruler"])
-            except (OSError, ValueError, ImportError) as error:
-                raise ConfigError(f"spaCy pipeline '{name}' cannot be loaded: {error}") from error
-            self._loaded[language] = pipeline
-        return self._loaded[language]
+                name = self._names[language]
+                try:
+                    pipeline = spacy.load(name, exclude=["lemmatizer", "tagger", "attribute_ruler"])
+                except (OSError, ValueError, ImportError) as error:
+                    raise ConfigError(f"spaCy pipeline '{name}' cannot be loaded: {error}") from error
+                self._loaded[language] = pipeline
+            return self._loaded[language]
 
 
 class NameMatcher:

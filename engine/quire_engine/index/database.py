@@ -47,7 +47,7 @@ def _explained(error: apsw.Error) -> tuple[type[StoreError], str]:
         case apsw.ReadOnlyError():
             return IndexReadOnlyError, "the index is read-only; check the folder's permissions"
         case apsw.CorruptError() | apsw.NotADBError():
-            return DamagedIndexError, "the index is damaged; run `quire index --rebuild`"
+            return DamagedIndexError, "the index is damaged; run `quire doctor --fix`"
         case apsw.CantOpenError():
             return StoreError, "the index cannot be opened; check the folder's permissions"
         case apsw.IOError():
@@ -66,6 +66,8 @@ def connect(folder: Path, *, writable: bool) -> apsw.Connection:
     `IndexTooNewError` when a newer Quire wrote the index.
     """
     path = folder / FILE_NAME
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder, where the index's database belongs; remove it")
     with translated(f"opening {path}"):
         connection = _connected_for_writing(path) if writable else _connected_for_reading(path)
         connection.enable_load_extension(True)
@@ -150,12 +152,13 @@ def _size(path: Path) -> int:
 
 
 def is_made(folder: Path) -> bool:
-    """Whether ``folder`` holds a database whose schema is there; one that was cut short has none."""
+    """Whether ``folder`` holds a database with all of the schema; one that is being made has not yet."""
     if not (folder / FILE_NAME).exists():
         return False
     connection = connect(folder, writable=False)
     try:
-        return connection.table_exists("main", "meta")
+        with translated("reading the index"):
+            return newest_migration(connection) == len(MIGRATIONS)
     finally:
         connection.close()
 
@@ -165,12 +168,19 @@ def has_schema(connection: apsw.Connection) -> bool:
     return bool(connection.execute("SELECT count(*) FROM sqlite_schema").get)
 
 
+def newest_migration(connection: apsw.Connection) -> int:
+    """The number of the last migration that was applied; 0 before the first."""
+    if not connection.table_exists("main", "migrations"):
+        return 0
+    return int(connection.execute("SELECT max(number) FROM migrations").get or 0)
+
+
 def _check_version(connection: apsw.Connection, path: Path) -> None:
     if not connection.table_exists("main", "migrations"):
         if has_schema(connection):
-            raise DamagedIndexError(f"{path} is not an index of Quire; run `quire index --rebuild`")
+            raise DamagedIndexError(f"{path} is not an index of Quire; run `quire doctor --fix`")
         return
-    newest = connection.execute("SELECT max(number) FROM migrations").get or 0
+    newest = newest_migration(connection)
     if newest > len(MIGRATIONS):
         raise IndexTooNewError(
             f"the index {path.parent} was written by a newer Quire (schema {newest}, this one knows "

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import numpy as np
 
-from quire_engine.errors import StoreError
+from quire_engine.errors import DamagedIndexError, StoreError
 from quire_engine.index.database import translated
-from quire_engine.index.vectors import PARTS, TABLE, embeddings, load
+from quire_engine.index.shards import ShardCache
+from quire_engine.index.vector_schema import TABLE, is_there
+from quire_engine.index.vectors import EMBEDDED, embeddings, load
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from quire_engine.interfaces import KeywordIndex
 
 _PAGE = 2048
-_EMBEDDED = "FROM chunks WHERE embed_hash IS NOT NULL AND id NOT IN (SELECT chunk_id FROM embedding_queue)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,14 @@ def sqlite_problems(db: apsw.Connection, most: int = 10) -> list[str]:
 
 
 def vectors_agree(db: apsw.Connection) -> bool:
-    """Whether the vector table holds as many rows as chunks have vectors, in each of its parts."""
-    if any(not db.table_exists("main", part) for part in (TABLE, *PARTS)):
-        return False
+    """Whether the vector table holds as many rows as chunks have vectors, in each of its parts.
+
+    And whether its shards can be read, by which it is searched.
+    """
     try:
-        wanted = db.execute(
-            "SELECT (SELECT count(*) FROM chunks WHERE embed_hash IS NOT NULL) - "
-            "(SELECT count(*) FROM embedding_queue)"
-        ).get
+        if not is_there(db):
+            return False
+        wanted = db.execute(f"SELECT count(*) {EMBEDDED}").get
         counts = db.execute(
             f"SELECT (SELECT count(*) FROM {TABLE}_rowids), (SELECT count(*) FROM shard_members), "
             "(SELECT coalesce(sum(count), 0) FROM shards)"
@@ -81,33 +82,36 @@ def vectors_agree(db: apsw.Connection) -> bool:
         pages = db.execute(
             f"SELECT (SELECT count(*) FROM {TABLE}_chunks), (SELECT count(*) FROM {TABLE}_vector_chunks00)"
         ).fetchall()[0]
-        return {*counts, sum(len(ids) for _, ids in _stored(db))} == {wanted} and pages[0] == pages[1]
-    except (apsw.SQLError, ValueError):
+        if {*counts, sum(len(ids) for _, ids in _stored(db))} != {wanted} or pages[0] != pages[1]:
+            return False
+        ShardCache().at(db)
+        return True
+    except (apsw.SQLError, DamagedIndexError, TypeError, ValueError):
         return False
 
 
 def vector_differences(db: apsw.Connection) -> Differences:
     """Which vectors are missing, not wanted, in the wrong shard, or not what was embedded. Reads them all."""
     with translated("checking vectors"):
-        wanted = {row[0] for row in db.execute(f"SELECT id {_EMBEDDED}")}
-        if not db.table_exists("main", TABLE):
-            return Differences(problem="there is no vector table" if wanted else "")
+        wanted = {row[0] for row in db.execute(f"SELECT id {EMBEDDED}")}
         try:
+            if not is_there(db):
+                return Differences(problem="there is no vector table" if wanted else "")
             lies = {chunk: shard for shard, ids in _stored(db) for chunk in ids.tolist()}
             listed = dict(db.execute("SELECT chunk_id, shard FROM shard_members"))
             rows = {row[0] for row in db.execute(f"SELECT rowid FROM {TABLE}_rowids")}
             held = lies.keys() & listed.keys() & rows
             misplaced = {chunk for chunk in held if lies[chunk] != listed[chunk]}
             differing = misplaced | _unlike(db, sorted(held & wanted))
-        except (apsw.SQLError, ValueError) as error:
+            extra = (lies.keys() | listed.keys() | rows) - wanted
+            found = Differences(tuple(sorted(wanted - held)), tuple(sorted(extra)), tuple(sorted(differing)))
+            if not found and not vectors_agree(db):
+                return Differences(problem="the vector table's counts are wrong")
+            if not found and not _means_agree(db):
+                return Differences(problem="the shards' means are wrong")
+            return found
+        except (apsw.SQLError, DamagedIndexError, TypeError, ValueError) as error:
             return Differences(problem=f"the vector table cannot be read ({error})")
-        extra = (lies.keys() | listed.keys() | rows) - wanted
-        found = Differences(tuple(sorted(wanted - held)), tuple(sorted(extra)), tuple(sorted(differing)))
-        if not found and not vectors_agree(db):
-            return Differences(problem="the vector table's counts are wrong")
-        if not found and not _means_agree(db):
-            return Differences(problem="the shards' means are wrong")
-        return found
 
 
 def _stored(db: apsw.Connection) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -149,12 +153,6 @@ def _unlike(db: apsw.Connection, chunk_ids: list[int]) -> set[int]:
 
 
 # ------------------------------------------------------------------------------------------------ keywords
-
-
-def keywords_agree(db: apsw.Connection, keywords: KeywordIndex) -> bool:
-    """Whether the keyword index holds as many chunks as there are. The outbox must have been applied."""
-    count: int = db.execute("SELECT count(*) FROM chunks").get
-    return keywords.count() == count
 
 
 def keyword_differences(db: apsw.Connection, keywords: KeywordIndex) -> Differences:

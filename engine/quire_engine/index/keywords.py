@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from quire_engine.analysis import query_terms, terms
 from quire_engine.errors import ConfigError, StoreError
+from quire_engine.index.disk import explained
 from quire_engine.interfaces import KeywordIndex
 
 FIELD_WEIGHTS: Mapping[str, float] = {
@@ -21,8 +23,8 @@ FIELD_WEIGHTS: Mapping[str, float] = {
     "body": 1.0,
 }
 """How much one occurrence in a field counts against one in the body."""
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NOT_WHOLE = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EOVERFLOW)
+"""What the system says where files are missing, or name places that there are not."""
 _PROSE = frozenset({"body", "properties"})
 
 
@@ -64,13 +66,32 @@ def translated(what: str) -> Iterator[None]:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         reason = " ".join(str(error).split())
-        if isinstance(error, OSError) and error.errno in _FULL:
-            remedy = "the disk is full, or a quota is reached; free some space and run the command again"
-        elif isinstance(error, OSError) and error.errno in _FORBIDDEN:
-            remedy = "check the permissions of the index's folder"
-        else:
-            remedy = "`quire index` makes the keyword index anew"
+        remedy = "`quire index` makes the keyword index anew"
+        if isinstance(error, OSError) and error.errno not in _NOT_WHOLE:
+            remedy = explained(error)
         raise StoreError(f"{what} failed ({type(error).__name__}: {reason}); {remedy}") from error
+
+
+def is_damage(error: StoreError) -> bool:
+    """Whether an index that could not be opened is to be made anew.
+
+    It may be sound where the system failed, for want of file handles or of permission.
+    """
+    return not isinstance(error.__cause__, OSError) or error.__cause__.errno in _NOT_WHOLE
+
+
+def empty(folder: Path) -> None:
+    """Make ``folder`` an empty one, as far as its files let themselves be removed, and the only one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    remove_others(folder)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def remove_others(folder: Path) -> None:
+    """Remove what another format or backend left: it would be out of date when it is used again."""
+    for other in folder.parent.glob("keywords-*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def open_keywords(folder: Path, backend: str, *, writable: bool) -> KeywordIndex:

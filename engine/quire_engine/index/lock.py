@@ -14,6 +14,7 @@ from pathlib import Path
 import filelock
 
 from quire_engine.errors import IndexLockedError, IndexReadOnlyError, StoreError
+from quire_engine.index.disk import FORBIDDEN, explained
 from quire_engine.privacy import private
 
 
@@ -43,15 +44,13 @@ def write_lock(folder: Path, wait: float) -> Iterator[None]:
 
 
 def _unwritable(folder: Path, error: OSError) -> StoreError:
-    said = f"cannot write to {folder}: {error.strerror}"
     if error.errno in (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK):
         return StoreError(
             f"the file system of {folder} has no file locks, without which an index cannot be kept; set "
             "QUIRE_DATA_DIR to a folder on a local disk"
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return IndexReadOnlyError(f"{said}; check its permissions")
-    return StoreError(f"{said}; check the disk and the folder's permissions")
+    kind = IndexReadOnlyError if error.errno in FORBIDDEN else StoreError
+    return kind(f"cannot write to {folder}: {error.strerror}; {explained(error)}")
 
 
 def _announce(folder: Path) -> None:

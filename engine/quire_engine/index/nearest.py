@@ -10,7 +10,8 @@ import numpy as np
 
 from quire_engine.index import routing
 from quire_engine.index.rebalance import WHOLE
-from quire_engine.index.vectors import TABLE, embeddings
+from quire_engine.index.vector_schema import TABLE, is_there
+from quire_engine.index.vectors import embeddings
 
 if TYPE_CHECKING:
     import apsw
@@ -51,7 +52,7 @@ def nearest(
     if limit < 1:
         return []
     shards = cache.at(db)
-    if not db.table_exists("main", TABLE):
+    if not is_there(db):
         return []
     unit = (query / max(float(np.linalg.norm(query)), 1e-12)).astype(np.float32)
     limit = min(limit, _MOST)

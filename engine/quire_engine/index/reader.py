@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from quire_engine.analysis import fold
-from quire_engine.index import vectors
+from quire_engine.index import meta, vectors
 from quire_engine.index.database import FILE_NAME, connect, is_made, is_outdated, translated
 from quire_engine.index.nearest import nearest
 from quire_engine.index.shards import ShardCache
@@ -271,7 +271,8 @@ class IndexReader:
         return int(self.meta("generation") or 0)
 
     def meta(self, key: str) -> Any:
-        return self._value("SELECT value FROM meta WHERE key = ?", (key,))
+        with translated("reading the index"):
+            return meta.get(self._connection(), key)
 
     def count(self, table: str) -> int:
         """Rows of one of the index's own tables."""
@@ -282,12 +283,7 @@ class IndexReader:
 
     def vector_count(self) -> int:
         """Chunks that have their vector."""
-        return int(
-            self._value(
-                "SELECT (SELECT count(*) FROM chunks WHERE embed_hash IS NOT NULL) - "
-                "(SELECT count(*) FROM embedding_queue)"
-            )
-        )
+        return int(self._value(f"SELECT count(*) {vectors.EMBEDDED}"))
 
     def topics(self) -> tuple[TopicStatus, ...]:
         rows = self._all(

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quire_engine.index import meta
 from quire_engine.index.routing import Calibration, spread
+from quire_engine.index.vector_schema import damaged, width
 
 if TYPE_CHECKING:
     import apsw
@@ -54,11 +56,17 @@ class ShardCache:
         self._last: ShardMap | None = None
 
     def at(self, db: apsw.Connection) -> ShardMap:
-        """The shards as the connection's present transaction sees them."""
-        version = db.execute("SELECT value FROM meta WHERE key = ?", (_VERSION,)).get
+        """The shards as the connection's present transaction sees them.
+
+        Raises `DamagedIndexError` when what stands there are none.
+        """
+        version = meta.get(db, _VERSION)
         last = self._last
         if last is None or last.version != version:
-            last = self._last = _read(db, version)
+            try:
+                last = self._last = _read(db, version)
+            except (TypeError, ValueError) as error:
+                raise damaged() from error
         return last
 
     def keep(self, shards: ShardMap | None) -> None:
@@ -73,11 +81,9 @@ def _read(db: apsw.Connection, version: int | None) -> ShardMap:
             "SELECT id, count, retiring, total FROM shards WHERE count > 0 ORDER BY id"
         ).fetchall()
     counts = np.array([row[1] for row in rows], dtype=np.float64)
-    totals = np.frombuffer(b"".join(row[3] for row in rows), dtype=np.float64).reshape(
-        len(rows), -1 if rows else 0
-    )
+    totals = np.frombuffer(b"".join(row[3] for row in rows), dtype=np.float64).reshape(len(rows), width(db))
     means = (totals / counts[:, None]).astype(np.float32)
-    fitted = db.execute("SELECT value FROM meta WHERE key = ?", (_CALIBRATION,)).get
+    fitted = meta.get(db, _CALIBRATION)
     return ShardMap(
         version=version,
         ids=np.array([row[0] for row in rows], dtype=np.int64),
@@ -102,12 +108,15 @@ def account(
 ) -> None:
     """Change counts and sums of shards, by id; a shard that holds nothing any more goes.
 
-    Sums stay exact: float64 adds float16 numbers of this size without rounding.
+    Sums stay exact: float64 adds float16 numbers of this size without rounding. Raises `DamagedIndexError`
+    when a shard, or its sum, is lost.
     """
     before = cache.at(db)
     changed: dict[int, tuple[int, NDArray[np.float64]]] = {}
     for shard, (number, added) in changes.items():
         row: Any = db.execute("SELECT count, total FROM shards WHERE id = ?", (shard,)).fetchone()
+        if row is None or not isinstance(row[1], bytes) or len(row[1]) != added.nbytes:
+            raise damaged()
         count, total = row
         changed[shard] = count + number, np.frombuffer(total, dtype=np.float64) + added
     db.executemany(
@@ -147,7 +156,7 @@ def _after(
 def touch(db: apsw.Connection) -> int:
     """Give the table of shards another version: a random one, so that an undone one never comes again."""
     version = secrets.randbits(62)
-    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_VERSION, version))
+    meta.put(db, _VERSION, version)
     return version
 
 
@@ -160,7 +169,7 @@ def members(db: apsw.Connection, shard: int, most: int) -> list[int]:
 def keep_calibration(db: apsw.Connection, calibration: Calibration) -> None:
     """Route by ``calibration`` from now on."""
     fitted = {name: getattr(calibration, name) for name in calibration.__slots__}
-    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_CALIBRATION, json.dumps(fitted)))
+    meta.put(db, _CALIBRATION, json.dumps(fitted))
     touch(db)
 
 

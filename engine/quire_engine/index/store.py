@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +14,13 @@ from typing import Any, NamedTuple
 import apsw
 
 from quire_engine.analysis import fold
-from quire_engine.index import integrity, references, vectors
+from quire_engine.index import integrity, meta, references, vectors
 from quire_engine.index.database import translated
-from quire_engine.index.keyword_fields import MANY_PASSAGES, chunk_fields, property_words
+from quire_engine.index.keyword_fields import MANY_PASSAGES
+from quire_engine.index.outbox import KeywordOutbox
+from quire_engine.index.relations import RelationTables
 from quire_engine.index.write_ahead_log import WriteAheadLog
-from quire_engine.interfaces import KeywordIndex
-from quire_engine.records import Chunk, Entity, FileStat, Note, SkippedNote
+from quire_engine.records import Chunk, FileStat, Note, SkippedNote
 
 _RACE = 2.0
 """A file written this many seconds before it was read may have changed again under the same time stamp."""
@@ -113,6 +113,8 @@ class IndexWriter:
     def __init__(self, connection: apsw.Connection, fingerprint: str, dimensions: int) -> None:
         self._db = connection
         self._log = WriteAheadLog(connection)
+        self.outbox = KeywordOutbox(connection)
+        self.relations = RelationTables(connection)
         with translated("preparing the vector table"):
             self._vectors = vectors.VectorTable(connection, fingerprint, dimensions)
 
@@ -171,14 +173,7 @@ class IndexWriter:
         self._many(
             "INSERT OR IGNORE INTO entity_queue VALUES (?)", [(c.id,) for c in fresh if c.kind == "text"]
         )
-        self._many(
-            "INSERT INTO keyword_outbox (operation, chunk_id) VALUES (?, ?)",
-            [
-                ("replace" if chunk.id in before else "add", chunk.id)
-                for chunk in chunks
-                if chunk.id not in before or renamed
-            ],
-        )
+        self.outbox.put("add", [chunk.id for chunk in chunks if chunk.id not in before or renamed])
         waiting = [chunk.id for chunk in fresh if chunk.embed_hash is not None]
         self._many(
             "INSERT OR REPLACE INTO embedding_queue VALUES (?, ?)", [(c, note.modified) for c in waiting]
@@ -267,9 +262,7 @@ class IndexWriter:
         ids = [chunk for chunk, _ in chunks]
         self._vectors.remove(ids)
         self._db.executemany("DELETE FROM chunks WHERE id = ?", ((i,) for i in ids))
-        self._db.executemany(
-            "INSERT INTO keyword_outbox (operation, chunk_id) VALUES ('delete', ?)", ((i,) for i in ids)
-        )
+        self.outbox.put("delete", ids)
         vectors.release(self._db, [digest for _, digest in chunks if digest is not None])
 
     def touch_note(self, path: str, stat: FileStat, modified: float, read_at: float) -> None:
@@ -319,149 +312,6 @@ class IndexWriter:
         self._db.executemany(
             "INSERT OR REPLACE INTO skipped VALUES (?, ?)", ((s.path, s.reason) for s in skipped)
         )
-
-    # ---------------------------------------------------------------------------- links, entities, topics
-
-    def names(self) -> list[tuple[str, str, list[str]]]:
-        """(path, title, aliases) of every note."""
-        rows = self._db.execute("SELECT path, title, aliases FROM notes")
-        return [(path, title, json.loads(aliases)) for path, title, aliases in rows]
-
-    def vault_names(self) -> set[Entity]:
-        """Every title and alias (``NOTE``) and tag (``TAG``)."""
-        names = {Entity(name, "NOTE") for _, title, aliases in self.names() for name in (title, *aliases)}
-        return names | {Entity(tag, "TAG") for tag in self._tags()}
-
-    def _tags(self) -> list[str]:
-        return [row[0] for row in self._db.execute("SELECT DISTINCT tag FROM tags")]
-
-    def links(self, sources: Sequence[str] | None = None) -> list[tuple[int, int, str, str, int | None]]:
-        """(note id, position, source path, target, resolved note id) of the links in all, or some, notes."""
-        sql = (
-            "SELECT l.note_id, l.position, n.path, l.target, l.resolved FROM links l "
-            "JOIN notes n ON n.id = l.note_id"
-        )
-        if sources is None:
-            return self._all(sql)
-        wanted = json.dumps([note_id(path) for path in sources])
-        return self._all(f"{sql} WHERE l.note_id IN (SELECT value FROM json_each(?))", (wanted,))
-
-    def resolve_links(self, resolved: Iterable[tuple[int, int, int | None]]) -> None:
-        """Set where links lead: (note id, position, resolved note id)."""
-        self._db.executemany(
-            "UPDATE links SET resolved = ? WHERE note_id = ? AND position = ?",
-            ((target, note, position) for note, position, target in resolved),
-        )
-
-    def texts(self, chunk_ids: Sequence[int]) -> list[tuple[int, str]]:
-        """(chunk id, text) of those chunks that exist and hold text."""
-        return self._all(
-            "SELECT c.id, c.text FROM json_each(?) j JOIN chunks c ON c.id = j.value WHERE c.kind = 'text'",
-            (json.dumps(chunk_ids),),
-        )
-
-    def text_chunks(self) -> list[int]:
-        """Ids of all chunks that hold text."""
-        return [row[0] for row in self._db.execute("SELECT id FROM chunks WHERE kind = 'text'")]
-
-    def entity_queue(self) -> list[int]:
-        """Chunks in which names have not been looked for."""
-        return [row[0] for row in self._db.execute("SELECT chunk_id FROM entity_queue")]
-
-    def put_entities(self, chunk: int, entities: Sequence[Entity]) -> None:
-        """Replace the entities of a chunk, and take it off the queue."""
-        self._db.execute("DELETE FROM entities WHERE chunk_id = ?", (chunk,))
-        self._db.executemany(
-            "INSERT OR IGNORE INTO entities VALUES (?, ?, ?)", ((chunk, e.text, e.label) for e in entities)
-        )
-        self._db.execute("DELETE FROM entity_queue WHERE chunk_id = ?", (chunk,))
-
-    def matched_names(self) -> set[Entity]:
-        """The names that the entities of all chunks off the queue reflect."""
-        return {Entity(*row) for row in self._all("SELECT text, label FROM matched_names")}
-
-    def set_matched_names(
-        self, added: Iterable[Entity], lost: Iterable[Entity], holding: Iterable[int]
-    ) -> None:
-        """Change those names; chunks that hold a lost one, or may hold an added one, come onto the queue.
-
-        ``holding`` are the latter. A shorter name may show where a lost one stood.
-        """
-        gone = [(e.text, e.label) for e in lost]
-        self._many(
-            "INSERT OR IGNORE INTO entity_queue SELECT chunk_id FROM entities WHERE text = ? AND label = ?",
-            gone,
-        )
-        self._many(
-            "INSERT OR IGNORE INTO entity_queue SELECT id FROM chunks WHERE id = ?", [(c,) for c in holding]
-        )
-        self._many("DELETE FROM matched_names WHERE text = ? AND label = ?", gone)
-        self._many("INSERT OR IGNORE INTO matched_names VALUES (?, ?)", [(e.text, e.label) for e in added])
-
-    # ----------------------------------------------------------------------------------- keyword outbox
-
-    def outbox(self, after: int, most: int) -> list[tuple[int, str, int]]:
-        """(sequence, operation, chunk id) of the oldest changes that the keyword index has not seen."""
-        return self._all(
-            "SELECT sequence, operation, chunk_id FROM keyword_outbox WHERE sequence > ? "
-            "ORDER BY sequence LIMIT ?",
-            (after, most),
-        )
-
-    def trim_outbox(self, applied: int) -> None:
-        """Forget changes that the keyword index has committed."""
-        self._db.execute("DELETE FROM keyword_outbox WHERE sequence <= ?", (applied,))
-        self.set_meta("keywords_applied", applied)
-
-    def last_sequence(self) -> int:
-        """The highest outbox sequence ever given out."""
-        sql = "SELECT seq FROM sqlite_sequence WHERE name = 'keyword_outbox'"
-        return int(self._db.execute(sql).get or 0)
-
-    def identity(self) -> str:
-        """A random name of this database, which a copy keeps and a new one does not have."""
-        if not self.meta("identity"):
-            with self.transaction():
-                self.set_meta("identity", uuid.uuid4().hex)
-        return str(self.meta("identity"))
-
-    def refill_outbox(self) -> None:
-        """Queue every chunk for a keyword index that starts empty."""
-        self._db.execute("DELETE FROM keyword_outbox")
-        self._db.execute(
-            "INSERT INTO keyword_outbox (operation, chunk_id) SELECT 'add', id FROM chunks ORDER BY id"
-        )
-
-    def keyword_fields(self, chunk_ids: Sequence[int]) -> list[tuple[int, dict[str, str]]]:
-        """(chunk id, field texts) of the chunks that still exist, as the keyword index takes them."""
-        rows = self._db.execute(
-            "SELECT c.id, c.kind, n.path, n.title, n.aliases, c.headings, c.text, n.properties, "
-            "(SELECT group_concat(tag, ' ') FROM tags WHERE note_id = n.id), "
-            "NOT EXISTS (SELECT 1 FROM chunks o WHERE o.note_id = n.id AND o.kind = 'text'), "
-            f"EXISTS (SELECT 1 FROM chunks o WHERE o.note_id = n.id LIMIT 1 OFFSET {MANY_PASSAGES}) "
-            "FROM json_each(?) j "
-            "JOIN chunks c ON c.id = j.value JOIN notes n ON n.id = c.note_id",
-            (json.dumps(chunk_ids),),
-        )
-        words = lru_cache(maxsize=16)(lambda text: property_words(json.loads(text)))
-        return [
-            (
-                chunk,
-                chunk_fields(
-                    kind=kind,
-                    path=path,
-                    title=title,
-                    aliases=json.loads(aliases),
-                    headings=json.loads(headings),
-                    text=text,
-                    properties=words(properties),
-                    tags=tags or "",
-                    alone=bool(alone),
-                    many=bool(many),
-                ),
-            )
-            for chunk, kind, path, title, aliases, headings, text, properties, tags, alone, many in rows
-        ]
 
     # ----------------------------------------------------------------------------------- embedding queue
 
@@ -529,20 +379,10 @@ class IndexWriter:
                 self.set_meta("unfinished", 1)  # links are resolved again
         return found
 
-    def forget_contents(self, paths: Sequence[str]) -> None:
-        """Have these notes read again, whatever their files look like."""
-        self._many(
-            "UPDATE notes SET mtime_ns = -1, content_hash = x'' WHERE path = ?", [(path,) for path in paths]
-        )
-
     def vectors_agree(self) -> bool:
         """Whether the vector table holds as many rows as it should; see `quire_engine.index.integrity`."""
         with translated("checking vectors"):
             return integrity.vectors_agree(self._db)
-
-    def keywords_agree(self, keywords: KeywordIndex) -> bool:
-        """Whether ``keywords`` hold as many chunks as there are, when the outbox has been applied."""
-        return integrity.keywords_agree(self._db, keywords)
 
     def forget_released_vectors(self, days: float = vectors.KEPT_DAYS) -> None:
         """Drop the vectors of text that has been gone for ``days``."""
@@ -559,10 +399,10 @@ class IndexWriter:
         return rows
 
     def meta(self, key: str) -> Any:
-        return self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).get
+        return meta.get(self._db, key)
 
     def set_meta(self, key: str, value: Any) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        meta.put(self._db, key, value)
 
     def next_generation(self) -> int:
         """Count a change of the index's content."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,12 +15,13 @@ import tantivy
 
 from quire_engine.errors import StoreError
 from quire_engine.index import bm25
-from quire_engine.index.keywords import translated, wanted_terms
+from quire_engine.index.keywords import empty, is_damage, remove_others, translated, wanted_terms
 
 _FORMAT = 1
 """Raised when what is indexed for the same chunk changes; an index of another format is built anew."""
 _MEMORY = 64 * 2**20
 _STATE = "state"
+_SYSTEM_ERROR = re.compile(r"Os \{ code: (\d+)|os error (\d+)")
 _FEW = 1000
 _MORE = 10
 
@@ -33,9 +35,9 @@ class TantivyKeywords:
     def __init__(self, folder: Path, *, writable: bool) -> None:
         """Use the index in ``folder``; when ``writable``, an absent or damaged one is made anew, empty.
 
-        A reader opens it at its first question, and raises `StoreError` then if it is damaged.
+        A reader opens it at its first question, and raises `StoreError` then if it is damaged. A writer
+        raises it when the system fails and the index may be sound.
         """
-        self._parent = folder
         self._folder = folder / f"keywords-tantivy-{_FORMAT}"
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
@@ -43,10 +45,12 @@ class TantivyKeywords:
         if writable:
             try:
                 exists = self._state() is not None
-            except StoreError:
+            except StoreError as error:
+                if not is_damage(error):
+                    raise
                 exists = False
             if exists:
-                self._remove_others()
+                remove_others(self._folder)
             else:
                 self.clear()
 
@@ -54,9 +58,8 @@ class TantivyKeywords:
         """Throw everything away and start empty; `applied` becomes 0."""
         with translated("creating the keyword index"), self._lock:
             self._seen = self._searcher = None
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._remove_others()
-            self._folder.mkdir(mode=0o700, parents=True)
+            empty(self._folder)
+            (self._folder / "meta.json").unlink(missing_ok=True)
             tantivy.Index(_schema(), path=str(self._folder))
 
     @property
@@ -111,7 +114,7 @@ class TantivyKeywords:
         """
         with translated("writing the keyword index"), self._lock:
             # Opened and closed every time: it holds a lock, and another process may write next.
-            writer = tantivy.Index.open(str(self._folder)).writer(_MEMORY, 1)
+            writer = self._opened().writer(_MEMORY, 1)
             try:
                 chunks = dict(additions)
                 if gone := [*{*deletions, *chunks}]:
@@ -170,12 +173,6 @@ class TantivyKeywords:
         with self._lock:
             self._seen = self._searcher = None
 
-    def _remove_others(self) -> None:
-        """Remove what another format or backend left: it would be out of date when it is used again."""
-        for other in self._parent.glob("keywords-*"):
-            if other != self._folder:
-                shutil.rmtree(other, ignore_errors=True)
-
     def _state(self) -> tuple[int, str] | None:
         """(sequence, source) of the last commit; ``None`` without an index."""
         with translated("reading the keyword index"), self._lock:
@@ -188,6 +185,15 @@ class TantivyKeywords:
             sequence, source = json.loads(str(searcher.doc(hits[0][1]).get_first("state")))
             return int(sequence), str(source)
 
+    def _opened(self) -> tantivy.Index:
+        try:
+            return tantivy.Index.open(str(self._folder))
+        except ValueError as error:  # whatever the reason; the system's has its number in the text
+            if found := _SYSTEM_ERROR.search(str(error)):
+                number = int(found[1] or found[2])
+                raise OSError(number, os.strerror(number)) from error
+            raise
+
     def _fresh_searcher(self) -> tantivy.Searcher | None:
         """A searcher of the last commit; ``None`` without an index."""
         try:
@@ -199,7 +205,7 @@ class TantivyKeywords:
             return None
         seen = status.st_mtime_ns, status.st_ino
         if seen != self._seen or self._searcher is None:
-            self._searcher = tantivy.Index.open(str(self._folder)).searcher()
+            self._searcher = self._opened().searcher()
             self._seen = seen
         return self._searcher
 

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import numpy as np
 
-from quire_engine.index import shards
+from quire_engine.errors import DamagedIndexError
+from quire_engine.index import meta, shards
 from quire_engine.index.kmeans import nearest_mean
 from quire_engine.index.rebalance import SPLIT, WHOLE, rebalance
+from quire_engine.index.vector_schema import PARTS, TABLE, damaged, is_there, made_by, statement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from quire_engine.interfaces import FloatArray
 
-TABLE = "vectors"
-PARTS = tuple(f"{TABLE}_{part}" for part in ("info", "chunks", "rowids", "vector_chunks00"))
-"""The tables in which vec0 keeps it."""
+EMBEDDED = "FROM chunks WHERE embed_hash IS NOT NULL AND id NOT IN (SELECT chunk_id FROM embedding_queue)"
+"""Selects the chunks that have their vector, or ought to."""
 KEPT_DAYS = 30
 """How long the vector of text that is gone is kept, for the day it comes back."""
 _FILL_PAGE = 8192
@@ -44,31 +45,23 @@ class VectorTable:
         self._fingerprint = fingerprint
         self._dimensions = dimensions
         self.shards = shards.ShardCache()
-        # chunk_size: the default of 1024 wastes most of the space in shards of some hundred vectors.
-        self._sql = (
-            f"CREATE VIRTUAL TABLE {TABLE} USING vec0(chunk_id INTEGER PRIMARY KEY, "
-            f"shard INTEGER PARTITION KEY, embedding FLOAT[{dimensions}] distance_metric=cosine, "
-            "chunk_size=128)"
-        )
-        made = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (TABLE,)).get
-        if not self._is_ours() or made != self._sql:
+        if not self._is_ours() or made_by(db) != statement(dimensions):
             with db:
                 self.rebuild()
 
     def _is_ours(self) -> bool:
         """Whether what the table holds was made by this model."""
-        known: object = self._db.execute("SELECT value FROM meta WHERE key = 'fingerprint'").get
-        return known == self._fingerprint
+        return bool(meta.get(self._db, "fingerprint") == self._fingerprint)
 
     def rebuild(self) -> None:
         """Make the table anew; only chunks whose vector is nowhere to be found are queued."""
         if self._is_ours():
             self.keep_unknown()
         drop(self._db)
-        self._db.execute(self._sql)
+        self._db.execute(statement(self._dimensions))
         # vec0 looks for a shard's rows in this table of its own, which has no index.
         self._db.execute(f"CREATE INDEX {TABLE}_by_shard ON {TABLE}_chunks (partition00)")
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('fingerprint', ?)", (self._fingerprint,))
+        meta.put(self._db, "fingerprint", self._fingerprint)
         self._db.execute("DELETE FROM embedding_queue")
         self._db.execute(
             "INSERT INTO embedding_queue SELECT c.id, n.modified FROM chunks c "
@@ -80,13 +73,18 @@ class VectorTable:
             self.rebalance(None)
 
     def keep_unknown(self) -> int:
-        """Keep the vectors that, after some damage, stand in the table alone; returns how many."""
+        """Keep the vectors that, after some damage, stand in the table alone; returns how many.
+
+        What is none is left: it is embedded again.
+        """
         kept = 0
         for chunk, digest in self._unknown():
-            with suppress(apsw.SQLError):  # what vec0 says when parts of the table are missing
+            with suppress(apsw.SQLError, DamagedIndexError):  # when parts of the table are missing
                 for _, blob in embeddings(self._db, [chunk]):
-                    self._keep([digest], _matrix([blob]).astype(np.float16))
-                    kept += 1
+                    rows = _matrix([blob])
+                    if is_unit(rows[0]):
+                        self._keep([digest], rows.astype(np.float16))
+                        kept += 1
         return kept
 
     def forget(self, hashes: Sequence[bytes]) -> None:
@@ -94,7 +92,7 @@ class VectorTable:
         own = [(self._fingerprint, digest) for digest in hashes]
         self._db.executemany("DELETE FROM embeddings WHERE fingerprint = ? AND hash = ?", own)
         chunks = [chunk for chunk, _ in self._unknown()]
-        with suppress(apsw.SQLError):  # a table that cannot be read is made anew
+        with suppress(apsw.SQLError, DamagedIndexError):  # a table that cannot be read is made anew
             self.remove(chunks)
         self._db.executemany(
             "INSERT INTO embedding_queue SELECT c.id, n.modified FROM chunks c "
@@ -105,9 +103,8 @@ class VectorTable:
     def _unknown(self) -> list[tuple[int, bytes]]:
         """(chunk id, hash) of the chunks that do not wait for a vector and have none."""
         rows: list[Any] = self._db.execute(
-            "SELECT id, embed_hash FROM chunks c WHERE embed_hash IS NOT NULL "
-            "AND id NOT IN (SELECT chunk_id FROM embedding_queue) AND NOT EXISTS "
-            "(SELECT 1 FROM embeddings WHERE hash = c.embed_hash AND fingerprint = ?)",
+            f"SELECT id, embed_hash {EMBEDDED} AND NOT EXISTS "
+            "(SELECT 1 FROM embeddings WHERE hash = chunks.embed_hash AND fingerprint = ?)",
             (self._fingerprint,),
         ).fetchall()
         return rows
@@ -121,7 +118,8 @@ class VectorTable:
         rows: list[Any] = self._db.execute(
             "SELECT c.id, e.hash, e.vector FROM json_each(?) j "
             "JOIN embedding_queue q ON q.chunk_id = j.value JOIN chunks c ON c.id = q.chunk_id "
-            "JOIN embeddings e ON e.fingerprint = ? AND e.hash = c.embed_hash AND length(e.vector) = ?",
+            "JOIN embeddings e ON e.fingerprint = ? AND e.hash = c.embed_hash AND typeof(e.vector) = 'blob' "
+            "AND length(e.vector) = ?",
             (json.dumps(chunk_ids), self._fingerprint, 2 * self._dimensions),
         ).fetchall()
         if rows:
@@ -193,8 +191,11 @@ class VectorTable:
         )
 
     def remove(self, chunk_ids: Sequence[int]) -> None:
-        """Take chunks out of the table; their embeddings stay known."""
-        if not chunk_ids or not self._db.table_exists("main", TABLE):
+        """Take chunks out of the table; their embeddings stay known.
+
+        Raises `DamagedIndexError` when the table is not whole.
+        """
+        if not chunk_ids or not is_there(self._db):
             return
         rows = list(
             self._db.executemany(
@@ -221,8 +222,14 @@ class VectorTable:
         return rebalance(self, self._db, self.shards, most, split=split, whole=whole)
 
     def vectors_of(self, chunk_ids: Sequence[int]) -> FloatArray:
-        """The rows' vectors, float32, in the order of ``chunk_ids``; all of them must be there."""
-        return _matrix([blob for _, blob in embeddings(self._db, chunk_ids)])
+        """The rows' vectors, float32, in the order of ``chunk_ids``.
+
+        Raises `DamagedIndexError` unless all of them are there.
+        """
+        rows = embeddings(self._db, chunk_ids)
+        if len(rows) != len(chunk_ids):
+            raise damaged()
+        return _matrix([blob for _, blob in rows])
 
     def move(
         self, chunk_ids: Sequence[int], vectors: FloatArray, source: int, targets: NDArray[np.int64]
@@ -271,17 +278,26 @@ def load(db: apsw.Connection, chunk_ids: Sequence[int]) -> dict[int, FloatArray]
     rows = db.execute(
         "SELECT c.id, e.vector FROM json_each(?) j JOIN chunks c ON c.id = j.value JOIN embeddings e ON "
         "e.hash = c.embed_hash AND e.fingerprint = (SELECT value FROM meta WHERE key = 'fingerprint') "
-        "AND length(e.vector) % 2 = 0",  # damage to one must not show in others
+        "AND typeof(e.vector) = 'blob' AND length(e.vector) % 2 = 0",  # damage to one must not show in others
         (json.dumps(chunk_ids),),
     )
     return {chunk: np.frombuffer(vector, np.float16).astype(np.float32) for chunk, vector in rows}
 
 
 def embeddings(db: apsw.Connection, chunk_ids: Sequence[int]) -> list[tuple[int, bytes]]:
-    """(chunk id, float32 vector) of those chunks that are in the table."""
+    """(chunk id, float32 vector) of those chunks that are in the table. Raises `DamagedIndexError`."""
+    if not is_there(db):
+        return []
     # Row by row: vec0 is looked up faster so than by a list.
     sql = f"SELECT chunk_id, embedding FROM {TABLE} WHERE chunk_id = ?"
     return list(db.executemany(sql, ((chunk,) for chunk in chunk_ids)))
+
+
+def is_unit(vector: NDArray[np.floating[Any]]) -> bool:
+    """Whether a vector is what an embedder gives, as far as it shows; damage mostly does."""
+    with np.errstate(all="ignore"):
+        length = float(np.linalg.norm(vector.astype(np.float32)))
+    return abs(length - 1.0) < 0.01
 
 
 def _matrix(blobs: Sequence[bytes]) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 import struct
@@ -47,7 +48,9 @@ class Commit:
         return Commit(self.generation + 1, tuple(segments), sequence, source)
 
 
-EMPTY = Commit(0, (), 0, "")
+def first_commit(folder: Path) -> Commit:
+    """An empty one, which comes after those that could not be removed."""
+    return Commit(1 + max(_generations(folder), default=-1), (), 0, "")
 
 
 def read_commit(folder: Path) -> Commit | None:
@@ -55,7 +58,7 @@ def read_commit(folder: Path) -> Commit | None:
 
     Raises `FileNotFoundError` when a writer removed it meanwhile, and much else when it is damaged.
     """
-    generations = [_generation(file.name) for file in folder.glob(_PATTERN)]
+    generations = _generations(folder)
     if not generations:
         return None
     name = _name(max(generations))
@@ -89,7 +92,7 @@ def write_commit(folder: Path, commit: Commit) -> None:
     needed = {name, *(segment.make_filename(".seg") for segment in commit.segments)}
     for file_ in folder.iterdir():
         if file_.name not in needed:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # on a network drive, that of a reader stays until it is done
                 file_.unlink()
 
 
@@ -106,10 +109,10 @@ def seen_commits(folder: Path) -> list[tuple[str, int, int]]:
     """What changes with every commit, also when another index, counting anew, took this one's place."""
     found: list[tuple[str, int, int]] = []
     for _ in range(_ATTEMPTS):
-        for file in folder.glob(_PATTERN):
+        for name in _commits(folder):
             with suppress(FileNotFoundError):  # a writer removes the one before
-                status = file.stat()
-                found.append((file.name, status.st_mtime_ns, status.st_ino))
+                status = (folder / name).stat()
+                found.append((name, status.st_mtime_ns, status.st_ino))
         if found or not folder.exists():
             break  # else the list was made while one took the other's place
     return sorted(found)
@@ -136,5 +139,14 @@ def _name(generation: int) -> str:
     return f"_{INDEX}_{generation}.toc"
 
 
-def _generation(name: str) -> int:
-    return int(name.removeprefix(f"_{INDEX}_").removesuffix(".toc"))
+def _commits(folder: Path) -> list[str]:
+    """The names of tables of contents, none in a folder that is not there."""
+    try:
+        names = [file.name for file in folder.iterdir()]  # `glob` may find nothing where the system fails
+    except FileNotFoundError:
+        return []
+    return fnmatch.filter(names, _PATTERN)
+
+
+def _generations(folder: Path) -> list[int]:
+    return [int(name.removeprefix(f"_{INDEX}_").removesuffix(".toc")) for name in _commits(folder)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from quire_engine.errors import StoreError
 from quire_engine.index import bm25
-from quire_engine.index.keywords import translated, wanted_terms
+from quire_engine.index.keywords import empty, is_damage, remove_others, translated, wanted_terms
 
 if TYPE_CHECKING:
     from quire_engine.index.whoosh_commits import Commit
@@ -35,9 +34,8 @@ class WhooshKeywords:
         """Use the index in ``folder``; when ``writable``, an absent or damaged one is made anew, empty.
 
         A reader opens it at its first question, and raises `StoreError` then if it is damaged: the sync
-        before may have mended it.
+        before may have mended it. A writer raises it when the system fails and the index may be sound.
         """
-        self._parent = folder
         self._folder = folder / f"keywords-whoosh-{_FORMAT}"
         self._lock = threading.Lock()
         self._forget()
@@ -46,23 +44,23 @@ class WhooshKeywords:
                 with translated("opening the keyword index"), self._lock:
                     exists = self._refreshed() is not None
                     self._verify()
-            except StoreError:
+            except StoreError as error:
+                if not is_damage(error):
+                    raise
                 exists = False
             if exists:
-                self._remove_others()
+                remove_others(self._folder)
             else:
                 self.clear()
 
     def clear(self) -> None:
         """Throw everything away and start empty; `applied` becomes 0."""
-        from quire_engine.index.whoosh_commits import EMPTY, write_commit
+        from quire_engine.index.whoosh_commits import first_commit, write_commit
 
         with translated("creating the keyword index"), self._lock:
             self._forget()
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._remove_others()
-            self._folder.mkdir(mode=0o700, parents=True)
-            write_commit(self._folder, EMPTY)
+            empty(self._folder)
+            write_commit(self._folder, first_commit(self._folder))
 
     @property
     def folder(self) -> Path:
@@ -169,12 +167,6 @@ class WhooshKeywords:
         self._seen: list[tuple[str, int, int]] = []
         self._commit: Commit | None = None
         self._snapshot: Snapshot | None = None
-
-    def _remove_others(self) -> None:
-        """Remove what another format or backend left: it would be out of date when it is used again."""
-        for other in self._parent.glob("keywords-*"):
-            if other != self._folder:
-                shutil.rmtree(other, ignore_errors=True)
 
     def _committed(self) -> Commit | None:
         with translated("reading the keyword index"), self._lock:

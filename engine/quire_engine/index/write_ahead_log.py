@@ -24,15 +24,21 @@ class WriteAheadLog:
         """Write a long log to the database and empty it; to be called after a transaction.
 
         SQLite's own checkpoints wait for nobody, and cannot empty a log that somebody looks into. This one
-        lets those who read finish. Where one does not, it is tried again when the log is twice as long.
+        lets those who read finish. Where one does not, or the disk has no room, it is tried again when the
+        log is twice as long: what was written is safe in it.
         """
-        if self._db.in_transaction or (length := self._length()) < self._longest:
+        if self._db.in_transaction:
+            return
+        length = self._length()
+        if length < LONG:
+            self._longest = LONG
+        if length < self._longest:
             return
         before = self._db.pragma("busy_timeout")
         self._db.set_busy_timeout(_PATIENCE)
         self._longest = 2 * length
         try:
-            with suppress(apsw.BusyError):
+            with suppress(apsw.Error):
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 self._longest = LONG
         finally:

@@ -74,13 +74,9 @@ class Comparison:
             self._place = place
             if known and not found.files and known.keys().isdisjoint(note.path for note in found.skipped):
                 raise self._no_notes()
-        changed = [file for file in found.files if anew or _may_differ(file, known.get(file.path))]
-        present = {file.path for file in found.files}
-        # What lies in a folder that cannot be read now is not gone; its file alone may be.
-        unreadable = {note.path for note in found.skipped}
-        removed = sorted(
-            path for path in known if path not in present and unreadable.isdisjoint(_folders_above(path))
-        )
+        changed, removed = differing(known, found)
+        if anew:
+            changed = list(found.files)
         if paths is not None and removed and len(removed) == store.count_notes():
             return self.plan(store, None, anew=anew)  # is it the vault itself that went?
         changed.sort(key=lambda file: file.stat.mtime_ns, reverse=True)
@@ -117,6 +113,18 @@ class Comparison:
             "Nothing was deleted, and Quire goes on when they are back; run `quire index --rebuild` if there "
             "are none"
         )
+
+
+def differing(known: Mapping[str, KnownNote], found: ScanResult) -> tuple[list[FoundFile], list[str]]:
+    """The files that may hold something else than is indexed, and the paths of the notes that are gone."""
+    changed = [file for file in found.files if _may_differ(file, known.get(file.path))]
+    present = {file.path for file in found.files} | found.unknown
+    # What lies in a folder that cannot be read now is not gone; a file that cannot be read is of no use.
+    unreadable = {note.path for note in found.skipped}
+    removed = sorted(
+        path for path in known if path not in present and unreadable.isdisjoint(_folders_above(path))
+    )
+    return changed, removed
 
 
 def _may_differ(file: FoundFile, known: KnownNote | None) -> bool:

@@ -11,13 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quire_engine.errors import ConfigError, ModelError, StoreError
 from quire_engine.index import topics
 from quire_engine.indexing.comparing import Comparison, Plan
 from quire_engine.indexing.desk import Interrupted, WriteDesk
 from quire_engine.indexing.keyword_feed import KeywordFeed
 from quire_engine.indexing.pool import NoWorkersError, ReadPool
-from quire_engine.indexing.reading import NoteReader, Reading, ReadNote, ReadTask, SameNote, UnreadNote
+from quire_engine.indexing.reading import (
+    NOT_THE_NOTE,
+    NoteReader,
+    Reading,
+    ReadNote,
+    ReadTask,
+    SameNote,
+    UnreadNote,
+)
 from quire_engine.indexing.relations import Relations
 from quire_engine.interfaces import Embedder
 from quire_engine.progress import Meter
@@ -40,8 +47,6 @@ _WORTH_WORKERS = 1 << 19
 """Bytes to read from which starting worker processes pays."""
 _FIRST_GROUP, _LARGEST_GROUP = 400, 4_000
 """Chunks that are written and made searchable together: few at first, then twice as many each time."""
-_NOT_THE_NOTE = (StoreError, ModelError, ConfigError, MemoryError)
-"""What goes wrong whichever note is written."""
 _RECIPE = 3
 """Raised when the same note would be parsed or cut into other passages than before."""
 
@@ -138,6 +143,7 @@ class Indexer:
             self.keywords.drop()
             owed = bool(store.meta("unfinished"))
             self.keywords.catch_up(Meter(None))  # as in `sync`
+            self._mend(Meter(None))
             self._relations.begin()
             paths = store.notes_in(place)
             try:
@@ -176,7 +182,7 @@ class Indexer:
         if not store.vectors_agree():
             log.info("the vector table does not hold what it should; it is made anew")
             store.rebuild_vectors()
-        if not store.keywords_agree(self._desk.keywords):
+        if not store.outbox.agrees_with(self._desk.keywords):
             log.info("the keyword index does not hold what it should; it is made anew")
             self.keywords.rebuild(meter)
 
@@ -249,7 +255,7 @@ class Indexer:
             with store.transaction():
                 waiting = [chunk for reading in readings for chunk in self._put(reading, topic_of)]
                 reused = store.fill_vectors(waiting)
-        except _NOT_THE_NOTE:
+        except NOT_THE_NOTE:
             raise
         except Exception:
             # A savepoint for each note costs more than writing it: only when it is needed.
@@ -275,12 +281,10 @@ class Indexer:
         try:
             with self._desk.store.transaction():
                 self._put(reading, topic_of)
-        except _NOT_THE_NOTE:
+        except NOT_THE_NOTE:
             raise
         except Exception as error:
-            # Whatever one note brings about, the others are indexed.
-            reason = f"it cannot be indexed ({type(error).__name__}); please report it with the note"
-            reading = UnreadNote(_path(reading), reason)
+            reading = UnreadNote.because(_path(reading), error)
             self._put(reading, topic_of)
         return reading
 

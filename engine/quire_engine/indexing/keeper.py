@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from quire_engine.errors import QuireError
+from quire_engine.errors import DamagedIndexError, QuireError
 from quire_engine.indexing.desk import Interrupted
 from quire_engine.indexing.embedding import Embedding
 from quire_engine.indexing.indexer import Indexer
@@ -93,6 +93,8 @@ class Keeper:
                         pass  # by what comes next
                     except QuireError as error:
                         self._stuck = True
+                        # A look at everything mends what can be mended.
+                        self._troubled |= isinstance(error, DamagedIndexError)
                         if str(error) != self._told and not stop.is_set():
                             on_trouble(error)
                         self._told = str(error)

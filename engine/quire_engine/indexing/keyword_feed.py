@@ -29,30 +29,27 @@ class KeywordFeed:
 
     def catch_up(self, meter: Meter) -> None:
         """Apply to the keyword index what the database says it lacks; rebuild it when it lost something."""
-        store, keywords = self._desk.store, self._desk.keywords
-        applied, identity = keywords.applied, store.identity()
-        trimmed = int(store.meta("keywords_applied") or 0)
-        behind = applied < trimmed
-        ahead = applied > store.last_sequence()  # also when a power failure took the database's last changes
+        store, outbox, keywords = self._desk.store, self._desk.store.outbox, self._desk.keywords
+        applied, identity = keywords.applied, outbox.identity()
+        behind = applied < outbox.trimmed
+        ahead = applied > outbox.last_sequence  # also when a power failure took the database's last changes
         if behind or ahead or (applied and keywords.source != identity):
             # One of the two was deleted, restored or replaced: it lacks what the outbox no longer holds,
             # or holds what the database never said.
             self._begin_anew()
             applied = 0
-        elif applied > trimmed:  # a process ended between the two commits
+        elif applied > outbox.trimmed:  # a process ended between the two commits
             with store.transaction():
-                store.trim_outbox(applied)
-        while page := store.outbox(applied, _OUTBOX_PAGE):
+                outbox.trim(applied)
+        while page := outbox.page(applied, _OUTBOX_PAGE):
             meter.stage("keywords", len(page))
             last = {chunk: operation for _, operation, chunk in page}
-            existed = {chunk for _, operation, chunk in page if operation != "add"}
+            gone = [chunk for chunk, operation in last.items() if operation == "delete"]
             alive = [chunk for chunk, operation in last.items() if operation != "delete"]
-            keywords.apply(
-                [chunk for chunk in last if chunk in existed], self._analysed(alive), page[-1][0], identity
-            )
             applied = page[-1][0]
+            keywords.apply(gone, self._analysed(alive), applied, identity)
             with store.transaction():
-                store.trim_outbox(applied)
+                outbox.trim(applied)
             meter.advance(len(page))
         self._terms.clear()
 
@@ -64,10 +61,10 @@ class KeywordFeed:
     def _begin_anew(self) -> None:
         self._desk.keywords.clear()
         with self._desk.store.transaction():
-            self._desk.store.refill_outbox()
+            self._desk.store.outbox.refill()
 
     def _analysed(self, chunks: Sequence[int]) -> list[tuple[int, Mapping[str, float]]]:
         known = [(chunk, self._terms[chunk]) for chunk in chunks if chunk in self._terms]
         missing = [chunk for chunk in chunks if chunk not in self._terms]
-        stored = self._desk.store.keyword_fields(missing)
+        stored = self._desk.store.outbox.fields(missing)
         return [*known, *((chunk, weighted_terms(fields)) for chunk, fields in stored)]

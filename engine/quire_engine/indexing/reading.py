@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from quire_engine.chunking.chunker import Chunker
 from quire_engine.chunking.sentences import LanguageTools
@@ -19,6 +19,9 @@ from quire_engine.records import Chunk, FileStat, Note, Span
 from quire_engine.vault.links import is_attachment
 from quire_engine.vault.parser import parse
 from quire_engine.vault.scanner import read_file
+
+NOT_THE_NOTE = (StoreError, ModelError, ConfigError, MemoryError)
+"""What goes wrong whichever note is read or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,11 @@ class UnreadNote:
 
     path: str
     reason: str
+
+    @classmethod
+    def because(cls, path: str, error: Exception) -> Self:
+        """One that brought about an ``error`` that no note should: the others are indexed nevertheless."""
+        return cls(path, f"it cannot be indexed ({type(error).__name__}); please report it with the note")
 
 
 Reading = ReadNote | SameNote | UnreadNote
@@ -126,12 +134,10 @@ class NoteReader:
             return ReadNote(_stored(note), tuple(chunks), terms, read_at)
         except VaultError as error:
             return UnreadNote(task.path, str(error))
-        except (StoreError, ModelError, ConfigError, MemoryError):
+        except NOT_THE_NOTE:
             raise
         except Exception as error:
-            # Whatever one note brings about, the others are indexed.
-            reason = f"it cannot be indexed ({type(error).__name__}); please report it with the note"
-            return UnreadNote(task.path, reason)
+            return UnreadNote.because(task.path, error)
 
     def _read_if_memory_allows(self, task: ReadTask) -> Reading:
         try:

@@ -199,8 +199,8 @@ _sharing = threading.Lock()
 
 def shared_embedder(settings: EmbeddingSettings) -> SentenceEmbedder:
     """`open_embedder`, once for all in this process who ask for the same: a model takes 100 MB and more."""
-    places = (str(locations.cache_dir()), str(locations.models_dir()))
-    key = (settings.model_dump_json(), *places)
+    folder, digest, _ = checked_embedding_model(settings.model)
+    key = (settings.model_dump_json(), str(folder), digest, str(locations.cache_dir()))
     with _sharing:
         if key not in _shared:
             _shared[key] = open_embedder(settings)

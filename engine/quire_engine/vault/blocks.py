@@ -17,8 +17,8 @@ from quire_engine.vault.block_state import BlockState, take_block
 from quire_engine.vault.inline import plain_text
 
 _LONGEST_LINE = 1_000_000
-_MOST_LINES = 250_000
-_MOST_PLAIN_BLOCKS = 200_000
+_MOST_LINES = 100_000
+_MOST_PLAIN_BLOCKS = 100_000
 _PLAIN_PIECE = 65_536
 
 _CALLOUT = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*>[ \t]*\[![^\]\n]+\]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from quire_engine.records import Block, BlockKind, Note, Span
@@ -17,6 +17,13 @@ _ATTACHMENT = re.compile(
     re.IGNORECASE,
 )
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
+_MANY = 64
+"""From so many notes of one name on, looking at each of them for each link would take too long."""
+_MOST_FOLDERS = 16
+"""Folders that a link to one of so many may name besides."""
+
+_Paths = dict[str, None]
+"""Paths in the order in which they came."""
 
 
 class LinkIndex:
@@ -28,12 +35,16 @@ class LinkIndex:
     def __init__(self, notes: Iterable[tuple[str, str, Sequence[str]]] = ()) -> None:
         """``notes`` holds (path, title, aliases)."""
         self._names: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self._by_path: dict[str, list[str]] = {}
-        self._by_file: dict[str, list[str]] = {}
-        self._by_alias: dict[str, list[str]] = {}
-        self._by_title: dict[str, list[str]] = {}
+        self._by_path: dict[str, _Paths] = {}
+        self._by_file: dict[str, _Paths] = {}
+        self._by_alias: dict[str, _Paths] = {}
+        self._by_title: dict[str, _Paths] = {}
         self._found: dict[tuple[str, str], str | None] = {}
         """What targets were found to mean, as written in notes of a folder."""
+        self._endings: dict[str, dict[str, str]] = {}
+        """For names of many files: what of a path may be written to mean it, and the best path for that."""
+        self._nearest: dict[tuple[int, str], dict[str, str]] = {}
+        """For names that many notes have: the best of each folder, and of all under the empty key."""
         for path, title, aliases in notes:
             self.add(path, title, aliases)
 
@@ -43,10 +54,8 @@ class LinkIndex:
             self.remove(path)
         self._names[path] = (title, tuple(dict.fromkeys(aliases)))
         for names, key in self._keys(path):
-            paths = names.setdefault(key, [])
-            if path not in paths[-1:]:
-                paths.append(path)
-        self._found.clear()
+            names.setdefault(key, {})[path] = None
+        self._forget_found()
 
     def names(self, path: str) -> tuple[str, tuple[str, ...]] | None:
         """Title and aliases of a known note."""
@@ -61,13 +70,16 @@ class LinkIndex:
         if path not in self._names:
             return
         for names, key in self._keys(path):
-            paths = [other for other in names.get(key, []) if other != path]
-            if paths:
-                names[key] = paths
-            else:
+            paths = names.get(key, {})
+            paths.pop(path, None)
+            if not paths:
                 names.pop(key, None)
         del self._names[path]
-        self._found.clear()
+        self._forget_found()
+
+    def _forget_found(self) -> None:
+        for found in (self._found, self._endings, self._nearest):
+            found.clear()
 
     def resolve(self, target: str, source: str) -> str | None:
         """The path of the note that ``target``, written in the note ``source``, means; ``None`` for none.
@@ -103,26 +115,55 @@ class LinkIndex:
         # A name that ends in .md twice is reached by its path, and by its name as shown.
         for key in (_key(path), _fold(path)):
             if paths := self._by_path.get(key):
-                return _best(paths, path)
+                if len(paths) <= _MANY:
+                    return _best(paths, path)
+                exact = (f"{_bare(path)}{suffix}" for suffix in ("", ".md", ".markdown"))
+                return next((other for other in exact if other in paths), None) or min(paths, key=_shortest)
         return None
 
     def _suffix(self, target: str) -> str | None:
         for key in (_key(target), _fold(target)):
             ending = f"/{key}"
-            paths = self._by_file.get(key.rpartition("/")[2], [])
-            if matching := [path for path in paths if f"/{_key(path)}".endswith(ending)]:
+            paths = self._by_file.get(key.rpartition("/")[2], {})
+            if len(paths) > _MANY:
+                if found := self._ending(target, key):
+                    return found
+            elif matching := [path for path in paths if f"/{_key(path)}".endswith(ending)]:
                 return _best(matching, target)
         return None
 
+    def _ending(self, target: str, key: str) -> str | None:
+        """The best of many paths that end in ``target``, written so, else of those that do when folded."""
+        name = key.rpartition("/")[2]
+        endings = self._endings.get(name)
+        if endings is None:
+            endings = self._endings[name] = {}
+            for path in sorted(self._by_file[name], key=_shortest):
+                for written in (f"={_bare(path)}", _key(path)):
+                    for ending in _ends(written):
+                        endings.setdefault(ending, path)
+        return endings.get(f"={_bare(target)}") or endings.get(key)
+
     def _named(self, target: str, folder: str) -> str | None:
         key = _fold(target)
-        for names in (self._by_alias, self._by_title):
+        for number, names in enumerate((self._by_alias, self._by_title)):
             if paths := names.get(key):
+                if len(paths) > _MANY:
+                    return self._near(number, key, paths, folder)
                 near = [path for path in paths if posixpath.dirname(path) == folder]
                 return _best(near or paths, target)
         return None
 
-    def _keys(self, path: str) -> Iterable[tuple[dict[str, list[str]], str]]:
+    def _near(self, number: int, key: str, paths: Iterable[str], folder: str) -> str:
+        nearest = self._nearest.get((number, key))
+        if nearest is None:
+            nearest = self._nearest[number, key] = {}
+            for path in sorted(paths, key=_shortest):
+                nearest.setdefault(posixpath.dirname(path) or "/", path)
+                nearest.setdefault("", path)
+        return nearest.get(folder or "/") or nearest[""]
+
+    def _keys(self, path: str) -> Iterable[tuple[dict[str, _Paths], str]]:
         title, aliases = self._names[path]
         key = _key(path)
         yield self._by_path, key
@@ -209,16 +250,32 @@ def _words(name: str) -> str:
     return _BETWEEN_WORDS.sub(" ", _fold(name)).strip()
 
 
+def _bare(path: str) -> str:
+    return _NOTE_SUFFIX.sub("", path)
+
+
 def _key(path: str) -> str:
-    return _fold(_NOTE_SUFFIX.sub("", path))
+    return _fold(_bare(path))
 
 
-def _best(paths: Sequence[str], written: str) -> str:
+def _ends(path: str) -> Iterator[str]:
+    """``path`` from its last name, its last folder, and so on; a mark at its beginning marks them all."""
+    mark = path[: path.startswith("=")]
+    parts = path.removeprefix("=").split("/")
+    for first in range(1, min(len(parts), _MOST_FOLDERS + 1) + 1):
+        yield mark + "/".join(parts[-first:])
+
+
+def _shortest(path: str) -> tuple[int, str]:
+    return len(path), path
+
+
+def _best(paths: Iterable[str], written: str) -> str:
     """Of paths that match equally: the one in the case as written, the shortest, the first."""
-    bare = _NOTE_SUFFIX.sub("", written)
+    bare = _bare(written)
 
     def rank(path: str) -> tuple[bool, int, str]:
-        return (not _NOTE_SUFFIX.sub("", path).endswith(bare), len(path), path)
+        return (not _bare(path).endswith(bare), *_shortest(path))
 
     return min(paths, key=rank)
 

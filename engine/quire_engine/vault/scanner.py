@@ -9,14 +9,15 @@ from __future__ import annotations
 import errno
 import os
 import stat as stat_mode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-
-from pathspec import GitIgnoreSpec
 
 from quire_engine.errors import ConfigError, VaultError
 from quire_engine.records import FileStat, FoundFile, SkippedNote
+from quire_engine.vault.ignoring import IgnoreRules, is_pattern, usable_lines
+from quire_engine.vault.inside import open_inside
 
 IGNORE_FILE = ".quireignore"
 NOTE_EXTENSIONS = (".md", ".markdown", ".canvas")
@@ -29,6 +30,8 @@ class ScanResult:
 
     files: list[FoundFile] = field(default_factory=list)
     skipped: list[SkippedNote] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+    """Paths among the skipped ones that may be as they were: the system did not tell."""
     linked: set[str] = field(default_factory=set)
     """Paths of symbolic links: what one of them shows may change without a change at its own path."""
 
@@ -47,7 +50,7 @@ def scan(vault: Path, ignore: Sequence[str] = (), max_note_bytes: int = 32 * 2**
     """
     root = _root(vault)
     walk = _Walk(root, max_note_bytes)
-    walk.ignored = _patterns(root, ignore, walk.result.skipped)
+    walk.ignored = _rules(root, ignore, walk.result.skipped)
     walk.run()
     walk.result.files.sort(key=lambda found: found.path)
     walk.result.skipped.sort(key=lambda note: note.path)
@@ -64,7 +67,7 @@ def look(
     """
     root = _root(vault)
     walk = _Walk(root, max_note_bytes)
-    walk.ignored = _patterns(root, ignore, [])
+    walk.ignored = _rules(root, ignore, [])
     for path in paths:
         if not walk.look(path):
             return None
@@ -89,17 +92,12 @@ def read_file(vault: Path, path: str, max_bytes: int = 32 * 2**20) -> tuple[byte
     try:
         real = os.path.realpath(f"{root}/{path}", strict=True)
         _require_inside(root, real, path)
-        # The link, if any, is resolved: whatever takes the file's place now must not be followed.
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        descriptor = os.open(real, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+        # Links are resolved: what takes the place of the file, or of a folder above it, is not followed now.
+        descriptor = _opened(root, real, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat_mode.S_ISREG(status.st_mode):
                 raise VaultError(f"{printable(path)}: not a regular file")
-            again = os.path.realpath(real, strict=True)
-            _require_inside(root, again, path)
-            if not os.path.samestat(status, os.lstat(again)):
-                raise VaultError(f"{printable(path)}: changed while it was opened; try again")
             if status.st_size > max_bytes:
                 raise VaultError(f"{printable(path)}: {_too_large(status.st_size, max_bytes)}")
             data = file.read(max_bytes + 1)
@@ -115,11 +113,15 @@ def printable(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+_Folder = tuple[str, str, os.stat_result | None]
+"""What notes in it are called before their names, where it is, and what it is."""
+
+
 class _Walk:
     def __init__(self, root: str, max_note_bytes: int) -> None:
         self.root = root
         self.max_note_bytes = max_note_bytes
-        self.ignored: GitIgnoreSpec | None = None
+        self.ignored = IgnoreRules(())
         self.result = ScanResult()
         self._links: list[tuple[str, str, bool]] = []
         self._folders: set[str] = set()
@@ -149,7 +151,10 @@ class _Walk:
                 status = os.lstat(place)
             except (FileNotFoundError, NotADirectoryError):
                 return True
-            except (OSError, ValueError) as error:
+            except OSError as error:
+                self._leave_open(here, error)
+                return True
+            except ValueError as error:
                 self._skip(path, _reason(error))
                 return True
             if not self._usable(here, folder=depth < len(parts)):
@@ -167,48 +172,67 @@ class _Walk:
             try:
                 with os.scandir(f"{self.root.rstrip('/')}/{folder}") as entries:
                     self._listed[folder] = {entry.name for entry in entries}
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            except OSError as error:
+                self._leave_open(path, error)
                 return False
         return name in self._listed[folder]
 
     def _folder(self, prefix: str, place: str) -> None:
-        pending = [(prefix, place)]
+        pending: list[_Folder] = [(prefix, place, None)]
         while pending:
-            prefix, place = pending.pop()
+            prefix, place, seen = pending.pop()
             if place in self._folders:
                 self._skip(prefix.rstrip("/"), "leads to a folder that is reached already")
                 continue
             self._folders.add(place)
             try:
-                with os.scandir(place) as entries:
-                    found = (self._entry(prefix, place, entry) for entry in entries)
-                    pending.extend(folder for folder in found if folder)
+                folder = self._open_folder(place, seen)
+                try:
+                    with os.scandir(folder) as entries:
+                        found = (self._entry(prefix, place, entry) for entry in entries)
+                        pending.extend(inner for inner in found if inner)
+                finally:
+                    os.close(folder)
             except OSError as error:
                 if place == self.root:
                     raise VaultError(f"cannot read the vault {place}: {_reason(error)}") from error
                 self._skip(prefix.rstrip("/"), f"cannot read the folder: {_reason(error)}")
 
-    def _entry(self, prefix: str, place: str, entry: os.DirEntry[str]) -> tuple[str, str] | None:
+    def _open_folder(self, place: str, seen: os.stat_result | None) -> int:
+        """A descriptor of a folder, which must be the one that was ``seen`` in the folder above it."""
+        flags = os.O_RDONLY | os.O_DIRECTORY
+        if seen is None:
+            return _opened(self.root, place, flags)
+        folder = os.open(place, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if not os.path.samestat(os.fstat(folder), seen):  # a link took the place of a folder above
+            os.close(folder)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return folder
+
+    def _entry(self, prefix: str, place: str, entry: os.DirEntry[str]) -> _Folder | None:
         name = entry.name
         if name.startswith("."):
             return None
-        path = prefix + name
+        path, here = prefix + name, f"{place.rstrip('/')}/{name}"
         try:
             if entry.is_dir(follow_symlinks=False):
                 if not self._usable(path, folder=True):
                     return None
-                return f"{path}/", f"{place.rstrip('/')}/{name}"
+                return f"{path}/", here, entry.stat(follow_symlinks=False)
             if entry.is_symlink():
                 is_folder = entry.is_dir()
                 if (is_folder or is_note(name)) and self._usable(path, folder=is_folder):
-                    self._links.append((path, entry.path, is_folder))
+                    self._links.append((path, here, is_folder))
                     self.result.linked.add(path)
                 return None
             if is_note(name) and self._usable(path, folder=False):
-                self._file(path, entry.path, entry.stat(follow_symlinks=False))
+                self._file(path, here, entry.stat(follow_symlinks=False))
+        except FileNotFoundError:
+            return None
         except OSError as error:
-            if is_note(name):
-                self._skip(path, _reason(error))
+            self._leave_open(path, error)
         return None
 
     def _usable(self, path: str, *, folder: bool) -> bool:
@@ -218,7 +242,7 @@ class _Walk:
             except UnicodeEncodeError:
                 self._skip(path, "the name is not valid Unicode; rename it")
                 return False
-        return self.ignored is None or not self.ignored.match_file(f"{path}/" if folder else path)
+        return not self.ignored.leaves_out(f"{path}/" if folder else path)
 
     def _file(self, path: str, place: str, status: os.stat_result) -> None:
         mode = status.st_mode
@@ -253,6 +277,11 @@ class _Walk:
                 reached.add(real)
                 self._file(path, real, status)
 
+    def _leave_open(self, path: str, error: OSError) -> None:
+        """Nobody can tell now what ``path`` is, or whether it is there."""
+        self._skip(path, _reason(error))
+        self.result.unknown.add(path)
+
     def _skip(self, path: str, reason: str) -> None:
         self.result.skipped.append(SkippedNote(printable(path), reason))
 
@@ -267,43 +296,43 @@ def _root(vault: Path) -> str:
     return root
 
 
+def _opened(root: str, real: str, flags: int) -> int:
+    """A descriptor of ``real``, a path without links inside ``root``; see `open_inside`."""
+    return open_inside(root, [name for name in real[len(root) :].split("/") if name], flags)
+
+
 def _require_inside(root: str, real: str, path: str) -> None:
     if real != root and not real.startswith(f"{root.rstrip('/')}/"):
         raise VaultError(f"{printable(path)}: leads outside the vault")
 
 
-def _patterns(root: str, ignore: Sequence[str], skipped: list[SkippedNote]) -> GitIgnoreSpec | None:
-    lines = []
+def _rules(root: str, ignore: Sequence[str], skipped: list[SkippedNote]) -> IgnoreRules:
+    rules, wrong = _compiled(tuple(ignore), _ignore_file(root, skipped))
+    skipped.extend(SkippedNote(IGNORE_FILE, reason) for reason in wrong)
+    return rules
+
+
+@lru_cache(maxsize=4)
+def _compiled(ignore: tuple[str, ...], file: bytes) -> tuple[IgnoreRules, list[str]]:
+    """The rules of the settings and the ignore file, and what is wrong with lines of the latter.
+
+    Compiling many takes longer than looking at one edited note.
+    """
     for pattern in ignore:
-        if not _valid(pattern):
+        if not is_pattern(pattern):
             raise ConfigError(f"setting 'scan.ignore': '{printable(pattern)}' is not a pattern; correct it")
-        lines.append(pattern)
-    for number, pattern in enumerate(_ignore_lines(root, skipped), 1):
-        if _valid(pattern):
-            lines.append(pattern)
-        else:
-            skipped.append(SkippedNote(IGNORE_FILE, f"line {number} is not a valid pattern and is not used"))
-    spec = GitIgnoreSpec.from_lines(lines)
-    return spec if any(pattern.include is not None for pattern in spec.patterns) else None
+    usable, wrong = usable_lines(file.decode("utf-8-sig", "replace").splitlines())
+    return IgnoreRules([*ignore, *usable]), wrong
 
 
-def _valid(pattern: str) -> bool:
-    try:
-        GitIgnoreSpec.from_lines([pattern])
-    except ValueError:
-        return False
-    return True
-
-
-def _ignore_lines(root: str, skipped: list[SkippedNote]) -> Iterator[str]:
+def _ignore_file(root: str, skipped: list[SkippedNote]) -> bytes:
     if not os.path.lexists(f"{root}/{IGNORE_FILE}"):
-        return
+        return b""
     try:
-        data = read_bytes(Path(root), IGNORE_FILE, _MAX_IGNORE_BYTES)
+        return read_bytes(Path(root), IGNORE_FILE, _MAX_IGNORE_BYTES)
     except VaultError as error:
         skipped.append(SkippedNote(IGNORE_FILE, str(error).removeprefix(f"{IGNORE_FILE}: ")))
-        return
-    yield from data.decode("utf-8-sig", "replace").splitlines()
+        return b""
 
 
 def _too_large(size: int, limit: int) -> str:
@@ -328,4 +357,5 @@ def _reason(error: OSError | ValueError) -> str:
         errno.ELOOP: "its links go round in a circle",
         errno.ENOENT: "no such file or folder",
         errno.ENAMETOOLONG: "its path is too long",
+        errno.ESTALE: "it changed while it was opened; try again",
     }.get(error.errno or 0, error.strerror or type(error).__name__)

@@ -90,18 +90,31 @@ class TestFix:
         assert outcome.code == 0
         assert "fixed" not in outcome.out
 
-    def test_what_it_cannot_mend_still_fails(self, quire: Quire, indexed: Path) -> None:
+    def test_what_it_cannot_mend_still_fails(
+        self, quire: Quire, indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A damaged model is kept: it may have cost its user an hour."""
+        monkeypatch.setenv("QUIRE_MODELS_DIR", str(tmp_path))
+        model = tmp_path / "own.gguf"
+        model.write_bytes(b"GGUF\x03\0\0\0 and no more")
         remove_segments(indexed)
-        entry = locations.models_dir() / "qwen"
-        outcome = quire("doctor", "--fix", "--vault", str(indexed.parent / "gone"))
+        outcome = quire("doctor", "--fix", "--vault", str(indexed))
         assert outcome.code == 1
-        assert "fixed" not in outcome.out
-        assert not entry.exists()
+        assert "fixed keywords:" in outcome.out
+        assert "wrong model own" in outcome.out
+        assert model.exists()
 
-    def test_without_a_vault_there_is_nothing_to_mend(self, quire: Quire) -> None:
+    def test_without_a_vault_permissions_are_mended(self, quire: Quire, indexed: Path) -> None:
+        index = locations.index_dir(indexed)
+        folders = (locations.data_dir(), index.parent, index)
+        for folder in folders:
+            folder.chmod(0o755)
         outcome = quire("doctor", "--fix")
         assert outcome.code == 0
         assert "none chosen" in outcome.out
+        told = [line.split(":")[0] for line in outcome.out.splitlines() if " permissions: " in line]
+        assert told == ["wrong permissions", "fixed permissions", "ok    permissions"]
+        assert index.stat().st_mode & 0o077 == 0
 
     def test_json(self, quire: Quire, indexed: Path) -> None:
         remove_segments(indexed)
@@ -125,4 +138,18 @@ class TestFix:
             outcome = quire("doctor", "--fix", "--vault", str(indexed))
         assert outcome.code == 1
         assert str(os.getpid()) in outcome.err
+        assert "updating this vault's index" in outcome.err
+
+    def test_json_is_printed_while_another_writes(
+        self, quire: Quire, indexed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from quire_engine.index.lock import write_lock
+
+        monkeypatch.setattr("quire_engine.doctor.repairs._WAIT", 0.0)
+        remove_segments(indexed)
+        with write_lock(locations.index_dir(indexed), 0):
+            outcome = quire("doctor", "--fix", "--json", "--vault", str(indexed))
+        assert outcome.code == 1
+        assert outcome.json["repairs"] == []
+        assert [finding["name"] for finding in outcome.json["left"]] == ["keywords"]
         assert "updating this vault's index" in outcome.err

@@ -19,8 +19,9 @@ from quire.server import answers
 from quire.server import vaults as module
 from quire.server.vaults import OpenVault, OpenVaults
 from quire_engine import Settings
-from quire_engine.errors import StoreError, VaultError
+from quire_engine.errors import IndexLockedError, IndexReadOnlyError, StoreError, VaultError
 from quire_engine.indexing import keeper
+from quire_engine.indexing.indexer import Indexer
 from quire_engine.indexing.keyword_feed import KeywordFeed
 from quire_engine.progress import Meter
 from quire_engine.settings import AnswerSettings, EngineSettings
@@ -147,6 +148,26 @@ class TestAnswers:
         assert re.match(r"\d+ of 701 notes are read so far;", note["text"])
         assert result["hits"][0]["path"] == "Tide.md"
         assert result["incomplete"]
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            IndexLockedError("process 7 (quire index) is updating this vault's index; wait, or stop it"),
+            IndexReadOnlyError("the index cannot be written; check its permissions"),
+        ],
+    )
+    def test_an_index_that_cannot_be_written_is_searched_as_it_is(
+        self, vaults: OpenVaults, own_vault: Path, monkeypatch: pytest.MonkeyPatch, error: StoreError
+    ) -> None:
+        answer(vaults, own_vault, "roses")
+        monkeypatch.setattr(Indexer, "sync", lambda *_, **__: (_ for _ in ()).throw(error))
+        (own_vault / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
+        (vault,) = vaults.all()
+        eventually(lambda: vault.trouble, "the trouble")
+        note, result = answer(vaults, own_vault, "roses")
+        assert note["text"] == f"going on with the index as it is: {error}"
+        assert result["incomplete"]
+        assert "Garden/Roses.md" in {hit["path"] for hit in result["hits"]}
 
     def test_a_vault_that_is_replaced_meanwhile_is_opened_anew(
         self, vaults: OpenVaults, own_vault: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

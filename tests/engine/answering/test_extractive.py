@@ -49,6 +49,12 @@ class TestRanking:
         ranked = rank_sentences("eggs", [passage], embedder, rarity)
         assert [c.text for c in ranked] == ["Eggs."]
 
+    def test_words_that_are_there_to_be_found_say_nothing(self, embedder: Any) -> None:
+        stuffing = "eggs nest swift what how many who lay " * 20
+        passage = hit(f"Swifts lay three eggs.\n{stuffing}", ["Swifts lay three eggs.", stuffing.strip()])
+        ranked = rank_sentences("How many eggs do swifts lay?", [passage], embedder, rarity)
+        assert [c.text for c in ranked] == ["Swifts lay three eggs."]
+
     def test_a_table_row_is_read_under_its_header(self, embedder: Any) -> None:
         text = "| Bird | Eggs |\n| --- | --- |\n| Swift | 3 |\n| Heron | 5 |"
         passage = hit(text, ["| Swift | 3 |", "| Heron | 5 |"])

@@ -20,6 +20,12 @@ from quire_engine.records import Chunk, FileStat, Note
 from quire_engine.vault.parser import parse
 
 DIMENSIONS = 8
+ROSES = (
+    "---\nstatus: done\ntags: [plants/roses]\naliases: [Rosa]\n---\n# Roses\n\n"
+    "Roses want sun and a deep, loose soil. ^soil\n\n"
+    "Prune the roses in March, before the buds open. ^prune\n\n"
+    "Feed the roses with [[Compost]] after pruning. ^feed\n"
+)
 
 
 def vector(seed: bytes) -> NDArray[np.float32]:
@@ -61,10 +67,10 @@ class Index:
 
     def outbox(self) -> list[tuple[str, int]]:
         """(operation, chunk) of what waits for the keyword index; forgotten afterwards."""
-        rows = self.writer.outbox(0, 10_000)
+        rows = self.writer.outbox.page(0, 10_000)
         if rows:
             with self.writer.transaction():
-                self.writer.trim_outbox(rows[-1][0])
+                self.writer.outbox.trim(rows[-1][0])
         return [(operation, chunk) for _, operation, chunk in rows]
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:

@@ -9,7 +9,7 @@ import pytest
 
 from quire_engine.errors import DamagedIndexError, IndexReadOnlyError, IndexTooNewError, StoreError
 from quire_engine.index import database
-from quire_engine.index.database import FILE_NAME, connect, has_schema, is_outdated, translated
+from quire_engine.index.database import FILE_NAME, connect, has_schema, is_made, is_outdated, translated
 from quire_engine.index.migrations import MIGRATIONS
 from quire_engine.index.reader import IndexReader
 
@@ -87,6 +87,23 @@ class TestMigrations:
         assert names == [*(name for name, _ in MIGRATIONS), "next"]
         connection.close()
 
+    def test_an_index_is_not_made_before_the_last_of_them(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever opens it then would miss tables."""
+        assert not is_made(tmp_path)
+        broken = (*MIGRATIONS[:1], ("broken", "SELECT no_such_function()"))
+        monkeypatch.setattr(database, "MIGRATIONS", broken)
+        with pytest.raises(StoreError):
+            connect(tmp_path, writable=True)  # another process is just so far
+        monkeypatch.setattr(database, "MIGRATIONS", MIGRATIONS)
+        reader = connect(tmp_path, writable=False)
+        assert reader.table_exists("main", "meta")
+        assert not is_made(tmp_path)
+        reader.close()
+        connect(tmp_path, writable=True).close()
+        assert is_made(tmp_path)
+
     @pytest.mark.parametrize("writable", [True, False])
     def test_an_index_of_a_newer_quire_is_left_alone(self, tmp_path: Path, writable: bool) -> None:
         path = made(tmp_path)
@@ -147,7 +164,7 @@ class TestDamage:
     )
     def test_is_said_with_the_way_out(self, tmp_path: Path, writable: bool, content: bytes) -> None:
         (tmp_path / FILE_NAME).write_bytes(content)
-        with pytest.raises(StoreError, match=r"damaged; run `quire index --rebuild`") as caught:
+        with pytest.raises(StoreError, match=r"damaged; run `quire doctor --fix`") as caught:
             connect(tmp_path, writable=writable)
         assert "\n" not in str(caught.value)
 
@@ -156,7 +173,7 @@ class TestDamage:
         data = bytearray(path.read_bytes())
         data[200:] = b"\x5a" * (len(data) - 200)
         path.write_bytes(data)
-        with pytest.raises(StoreError, match="rebuild"):
+        with pytest.raises(StoreError, match="quire doctor --fix"):
             connect(tmp_path, writable=True)
 
     @pytest.mark.parametrize("writable", [True, False])
@@ -173,7 +190,7 @@ class TestDamage:
     @pytest.mark.parametrize("writable", [True, False])
     def test_a_folder_in_the_files_place(self, tmp_path: Path, writable: bool) -> None:
         (tmp_path / FILE_NAME).mkdir()
-        with pytest.raises(StoreError, match=f"opening .*{FILE_NAME}: "):
+        with pytest.raises(StoreError, match=f"{FILE_NAME} is a folder, .*; remove it"):
             connect(tmp_path, writable=writable)
 
     @pytest.mark.parametrize("writable", [True, False])
@@ -268,8 +285,8 @@ class TestTranslation:
         [
             (apsw.FullError("full"), "free some space"),
             (apsw.ReadOnlyError("ro"), "permissions"),
-            (apsw.CorruptError("bad"), "--rebuild"),
-            (apsw.NotADBError("bad"), "--rebuild"),
+            (apsw.CorruptError("bad"), "quire doctor --fix"),
+            (apsw.NotADBError("bad"), "quire doctor --fix"),
             (apsw.CantOpenError("no"), "permissions"),
             (apsw.IOError("disk I/O"), "disk I/O"),
             (apsw.BusyError("busy"), "another process"),

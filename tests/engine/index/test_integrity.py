@@ -8,12 +8,11 @@ import pytest
 from quire_engine.index.integrity import (
     Differences,
     keyword_differences,
-    keywords_agree,
     sqlite_problems,
     vector_differences,
     vectors_agree,
 )
-from quire_engine.index.vectors import PARTS
+from quire_engine.index.vector_schema import PARTS
 from quire_engine.index.whoosh_keywords import WhooshKeywords
 
 from .conftest import Index
@@ -112,7 +111,6 @@ class TestVectors:
 
 class TestKeywords:
     def test_a_sound_index_agrees(self, embedded: Index, keywords: WhooshKeywords) -> None:
-        assert keywords_agree(embedded.db, keywords)
         assert not keyword_differences(embedded.db, keywords)
 
     def test_chunks_that_it_lacks_or_has_without_need_are_named(
@@ -120,7 +118,6 @@ class TestKeywords:
     ) -> None:
         (lost,) = keywords.chunks()[:1]
         keywords.apply([lost], [(5, {"word": 1.0}), (7, {"word": 1.0})], 7, "db")
-        assert not keywords_agree(embedded.db, keywords)
         assert keyword_differences(embedded.db, keywords) == Differences(missing=(lost,), extra=(5, 7))
 
     def test_what_waits_in_the_outbox_is_not_missing(self, embedded: Index, keywords: WhooshKeywords) -> None:

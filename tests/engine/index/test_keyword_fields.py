@@ -22,7 +22,7 @@ def sections(count: int) -> str:
 def test_it_is_the_same_from_the_note_as_from_the_database(index: Index, parts: int) -> None:
     note, chunks = index.parsed("a/b.md", sections(parts))
     index.put("a/b.md", sections(parts))
-    stored = dict(index.writer.keyword_fields([chunk.id for chunk in chunks]))
+    stored = dict(index.writer.outbox.fields([chunk.id for chunk in chunks]))
     read = note_fields(note, chunks)
     for chunk, fields in zip(chunks, read, strict=True):
         assert weighted_terms(stored[chunk.id]) == weighted_terms(fields)
@@ -47,5 +47,5 @@ def test_passages_that_become_many_are_indexed_again(index: Index) -> None:
     index.put("a.md", sections(MANY_PASSAGES - 1))
     index.outbox()
     index.put("a.md", sections(MANY_PASSAGES + 1))
-    rows = index.writer.outbox(0, 3 * MANY_PASSAGES)
-    assert sum(operation == "replace" for _, operation, _ in rows) >= MANY_PASSAGES - 1
+    rows = index.writer.outbox.page(0, 3 * MANY_PASSAGES)
+    assert sum(operation == "add" for _, operation, _ in rows) >= MANY_PASSAGES - 1

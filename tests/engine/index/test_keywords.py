@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -40,6 +42,17 @@ def fields(text: str, **others: str) -> dict[str, float]:
 
 def ids(found: list[tuple[int, float]]) -> list[int]:
     return [chunk for chunk, _ in found]
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Nothing can be opened inside: the process has as many files open as it may."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.fixture(scope="module", params=["whoosh", "tantivy"])
@@ -303,6 +316,39 @@ class TestDamage:
         writer = opening(tmp_path, writable=True)
         assert (writer.applied, writer.count()) == (0, 0)
         writer.close()
+
+    def test_a_sound_index_is_kept_where_no_file_can_be_opened(
+        self, opening: Open, writer: KeywordIndex, tmp_path: Path
+    ) -> None:
+        writer.apply([], [(1, fields("kiln"))], 3, "db")
+        writer.close()
+        opening(tmp_path, writable=True).close()  # what is imported on the way has been
+        with (
+            no_more_files(),
+            pytest.raises(StoreError, match=r"keyword index failed .*; try again") as caught,
+        ):
+            opening(tmp_path, writable=True)
+        assert isinstance(caught.value.__cause__, OSError)
+        again = opening(tmp_path, writable=True)
+        assert (again.applied, again.count()) == (3, 1)
+        again.close()
+
+    def test_files_that_cannot_be_removed_do_not_keep_it_from_starting_anew(
+        self, opening: Open, writer: KeywordIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on a network drive, while a reader has them open."""
+        for sequence in range(1, 4):
+            writer.apply([], [(sequence, fields("kiln"))], sequence, "db")
+        (folder,) = tmp_path.glob("keywords-*")
+        (folder / "stays").mkdir()
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(shutil, "rmtree", lambda *_, **__: None)
+            writer.clear()
+        assert (writer.applied, writer.count()) == (0, 0)
+        writer.apply([], [(7, fields("kiln"))], 1, "db")
+        again = opening(tmp_path, writable=True)
+        assert ids(again.search("kiln", 5)) == [7]
+        again.close()
 
     def test_a_place_that_cannot_be_written_is_said(self, opening: Open, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

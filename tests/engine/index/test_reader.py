@@ -35,9 +35,9 @@ def reader(index: Index) -> Iterator[IndexReader]:
     index.embed()
     with index.writer.transaction():
         targets = {"Compost": "Garden/Compost.md", "Roses": "Garden/Roses.md"}
-        index.writer.resolve_links(
+        index.writer.relations.resolve_links(
             (note, position, note_id(targets[target]))
-            for note, position, _, target, _ in index.writer.links()
+            for note, position, _, target, _ in index.writer.relations.links()
             if target in targets
         )
         index.writer.next_generation()
@@ -152,7 +152,7 @@ class TestHits:
     def test_links_and_names_of_a_passage(self, reader: IndexReader, index: Index) -> None:
         hit = hit_in(reader, "Garden/Roses.md")
         with index.writer.transaction():
-            index.writer.put_entities(hit.chunk_id, [Entity("Compost", "NOTE")])
+            index.writer.relations.put_entities(hit.chunk_id, [Entity("Compost", "NOTE")])
         assert reader.links([hit.chunk_id]) == {hit.chunk_id: ("Garden/Compost.md",)}
         assert reader.entities([hit.chunk_id]) == {hit.chunk_id: (Entity("Compost", "NOTE"),)}
 

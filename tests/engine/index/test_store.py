@@ -7,16 +7,9 @@ import pytest
 from quire_engine.errors import StoreError
 from quire_engine.index.database import connect
 from quire_engine.index.store import IndexWriter, clear, note_id
-from quire_engine.records import Entity, FileStat, SkippedNote
+from quire_engine.records import FileStat, SkippedNote
 
-from .conftest import DIMENSIONS, Index, OpenIndex
-
-ROSES = (
-    "---\nstatus: done\ntags: [plants/roses]\naliases: [Rosa]\n---\n# Roses\n\n"
-    "Roses want sun and a deep, loose soil. ^soil\n\n"
-    "Prune the roses in March, before the buds open. ^prune\n\n"
-    "Feed the roses with [[Compost]] after pruning. ^feed\n"
-)
+from .conftest import DIMENSIONS, ROSES, Index, OpenIndex
 
 
 def chunk_rows(index: Index) -> dict[object, tuple[object, ...]]:
@@ -47,7 +40,7 @@ class TestPutNote:
         ]
         assert index.writer.queued() == 3
         assert [operation for operation, _ in index.outbox()] == ["add"] * 4
-        assert len(index.writer.entity_queue()) == 3
+        assert len(index.writer.relations.entity_queue()) == 3
 
     def test_twice_changes_nothing(self, index: Index) -> None:
         index.put("a.md", ROSES)
@@ -103,8 +96,8 @@ class TestPutNote:
         index.put("a.md", ROSES.replace(old, new))
         assert index.writer.queued() == 0
         texts = index.rows("SELECT id FROM chunks WHERE kind = 'text'")
-        replaced = {chunk for operation, chunk in index.outbox() if operation == "replace"}
-        assert {chunk for (chunk,) in texts} <= replaced
+        again = {chunk for operation, chunk in index.outbox() if operation == "add"}
+        assert {chunk for (chunk,) in texts} <= again
 
     def test_new_markup_around_the_same_words_embeds_nothing(self, index: Index) -> None:
         index.put("a.md", "Prune in March.\n")
@@ -223,47 +216,6 @@ class TestTopics:
         assert list(index.vectors().values()) == ["new"] * 3
 
 
-class TestOutbox:
-    def test_sequences_grow_and_never_come_again(self, index: Index) -> None:
-        index.put("a.md", ROSES)
-        first = index.writer.outbox(0, 100)
-        assert [row[0] for row in first] == [1, 2, 3, 4]
-        assert index.writer.outbox(2, 1) == [first[2]]
-        with index.writer.transaction():
-            index.writer.trim_outbox(4)
-        assert index.writer.meta("keywords_applied") == 4
-        index.put("b.md", "Words.")
-        assert [row[0] for row in index.writer.outbox(0, 100)] == [5]
-
-    def test_is_refilled_for_an_index_that_starts_empty(self, index: Index) -> None:
-        index.put("a.md", ROSES)
-        index.outbox()
-        with index.writer.transaction():
-            index.writer.refill_outbox()
-        rows = index.writer.outbox(0, 100)
-        assert {operation for _, operation, _ in rows} == {"add"}
-        assert {chunk for _, _, chunk in rows} == set(chunk_rows(index))
-        assert min(sequence for sequence, _, _ in rows) > 4
-
-    def test_fields_hold_what_is_searched(self, index: Index) -> None:
-        index.put("Garden/Old Roses/Roses.md", ROSES)
-        found = index.writer.keyword_fields([row[2] for row in index.writer.outbox(0, 100)] + [12345])
-        texts = [fields for _, fields in found if "March" in fields["body"]]
-        (fields,) = texts
-        assert fields["title"] == "Roses\nRosa"
-        assert fields["path"] == "Garden Old Roses"
-        assert fields["tags"] == "plants roses"
-        assert "^prune" not in fields["body"]
-        assert len(found) == 4
-
-    def test_properties_are_searched_by_name_and_value(self, index: Index) -> None:
-        index.put("a.md", "---\nstatus: done\nauthors: [Ada, {name: Grace}]\nempty:\n---\nBody.\n")
-        found = index.writer.keyword_fields([row[2] for row in index.writer.outbox(0, 100)])
-        words = " ".join(text for _, fields in found for text in fields.values()).split()
-        assert {"status", "done", "authors", "Ada", "Grace"} <= set(words)
-        assert "None" not in words
-
-
 class TestFiles:
     def test_what_is_known_tells_changes(self, index: Index) -> None:
         index.put("a.md", "Words.", topic="x", modified=2.0)
@@ -298,43 +250,6 @@ class TestFiles:
             index.writer.set_skipped([SkippedNote("a.md", "binary"), SkippedNote("b.md", "large")])
             index.writer.set_skipped([SkippedNote("b.md", "binary")])
         assert index.rows("SELECT * FROM skipped") == [("b.md", "binary")]
-
-
-class TestNames:
-    def test_are_titles_aliases_and_tags(self, index: Index) -> None:
-        index.put("a.md", ROSES)
-        assert index.writer.names() == [("a.md", "a", ["Rosa"])]
-        assert index.writer.vault_names() == {
-            Entity("a", "NOTE"),
-            Entity("Rosa", "NOTE"),
-            Entity("plants/roses", "TAG"),
-        }
-
-    def test_that_were_matched_are_remembered_and_what_held_lost_ones_is_queued(self, index: Index) -> None:
-        index.put("a.md", "Rosa grows.")
-        index.put("b.md", "Compost warms.")
-        first, second = sorted(index.writer.text_chunks())
-        rosa, compost = Entity("Rosa", "NOTE"), Entity("Compost", "NOTE")
-        with index.writer.transaction():
-            index.writer.set_matched_names({rosa, compost}, [], [])
-            index.writer.put_entities(first, [rosa, rosa])
-            index.writer.put_entities(second, [compost])
-        assert index.writer.entity_queue() == []
-        with index.writer.transaction():
-            index.writer.set_matched_names([], {rosa}, [])
-        assert index.writer.entity_queue() == [first]
-        assert index.writer.matched_names() == {compost}
-        with index.writer.transaction():
-            index.writer.set_matched_names({rosa}, [], [second, 12345])
-        assert sorted(index.writer.entity_queue()) == [first, second]
-
-    def test_links_are_resolved_by_place(self, index: Index) -> None:
-        index.put("a.md", "[[Rosa]] and [[Nowhere]]")
-        first, second = sorted(index.writer.links(), key=lambda row: row[1])
-        assert (first[2:], second[2:]) == (("a.md", "Rosa", None), ("a.md", "Nowhere", None))
-        with index.writer.transaction():
-            index.writer.resolve_links([(first[0], first[1], 42)])
-        assert {row[3]: row[4] for row in index.writer.links()} == {"Rosa": 42, "Nowhere": None}
 
 
 class TestGenerationAndClear:

@@ -23,6 +23,19 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[apsw.Connect
     connection.close()
 
 
+class FullDisk:
+    """A connection that finds no room for what the log holds."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._db, name)
+
+    def wal_checkpoint(self, **_: object) -> None:
+        raise apsw.FullError("database or disk is full")
+
+
 def write(writer: IndexWriter, megabytes: int) -> None:
     for _ in range(megabytes):
         with writer.transaction():
@@ -51,6 +64,35 @@ def test_a_reader_that_stays_is_not_waited_for_again_and_again(db: apsw.Connecti
     write(writer, 20)
     assert length(db) < 4 << 20
     reader.close()
+
+
+def test_a_reader_that_stayed_once_does_not_make_it_long_for_good(
+    db: apsw.Connection, tmp_path: Path
+) -> None:
+    writer = IndexWriter(db, "model", 4)
+    reader = IndexReader(tmp_path)
+    with reader.snapshot():
+        assert reader.generation == 0
+        write(writer, 9)
+    reader.close()
+    other = connect(tmp_path, writable=True)
+    other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    other.close()
+    with writer.transaction():
+        writer.set_meta("little", 1)
+    write(writer, 5)
+    assert length(db) < 2 << 20
+
+
+def test_what_was_written_stays_written_when_it_cannot_be_emptied(
+    db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = IndexWriter(db, "model", 4)
+    monkeypatch.setattr(writer, "_log", write_ahead_log.WriteAheadLog(FullDisk(db)))  # type: ignore[arg-type]
+    write(writer, 3)
+    assert writer.meta("much") == bytes(1 << 20)
+    assert length(db) > 2 << 20
+    assert db.pragma("busy_timeout") == 10_000
 
 
 def test_within_a_transaction_nothing_is_done(db: apsw.Connection) -> None:

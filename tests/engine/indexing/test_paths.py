@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from quire_engine.index.database import connect
 from quire_engine.index.keywords import open_keywords
 from quire_engine.locations import index_dir
 from quire_engine.progress import Meter
+from quire_engine.vault import scanner
 
 FOLDERS = ("", "Work/", "Work/Deep/", "Home/")
 NAMES = ("Ada", "Bees", "Kiln", "Tide", "ada", "Note.md", "Straße")
@@ -159,3 +163,57 @@ def test_a_name_that_is_not_unicode_is_skipped_and_forgotten(vault: Path, engine
     (vault / name).unlink()
     indexer.sync(Meter(None), paths=[name])
     assert engine.status().skipped == ()
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.EMFILE])
+@pytest.mark.parametrize("call", ["lstat", "scandir", "both"])
+def test_what_the_system_does_not_tell_is_kept(
+    engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    """As when a folder is closed, a drive fails, or a process has too many files open."""
+    for path in ("Ada.md", "Work/Ada.md", "Work/Deep/Bees.md"):
+        (vault / path).write_text(f"Copper at {path}.")
+    assert engine.sync(embed=False).added == 3
+    indexer, _ = engine._writers()
+
+    def fail(real: Any, path: Any, **options: Any) -> Any:
+        if isinstance(path, str) and path.startswith(f"{vault}/"):
+            raise OSError(code, os.strerror(code), path)
+        return real(path, **options)
+
+    for name in ("lstat", "scandir"):
+        if call in (name, "both"):
+            monkeypatch.setattr(os, name, partial(fail, getattr(os, name)))
+    report = indexer.sync(Meter(None), paths=["Ada.md", "Work/Ada.md", "Work/Deep/Bees.md"])
+    assert report.removed == 0
+    monkeypatch.undo()
+    assert engine.status().notes == 3
+
+
+def test_folders_that_are_listed_and_no_more_keep_their_notes(
+    engine: Engine, vault: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("Ada.md", "Work/Ada.md", "Work/Deep/Bees.md"):
+        (vault / path).write_text(f"Copper at {path}.")
+    engine.sync(embed=False)
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self._entry = entry
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._entry, name)
+
+        def stat(self, *, follow_symlinks: bool) -> os.stat_result:
+            if self._entry.name in ("Work", "Ada.md"):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return self._entry.stat(follow_symlinks=follow_symlinks)
+
+    listed = scanner._Walk._entry
+    monkeypatch.setattr(
+        scanner._Walk, "_entry", lambda walk, prefix, place, entry: listed(walk, prefix, place, Entry(entry))
+    )
+    report = engine.sync(embed=False)
+    assert report.removed == 0
+    assert {note.path for note in report.skipped} == {"Ada.md", "Work"}
+    assert engine.status().notes == 3

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +69,24 @@ contents = st.one_of(
     texts(), texts(), texts(), st.sampled_from((b"", b"\0\1\2" * 9, b"{}", b"Gr\xfc\xdfe\r\n"))
 )
 places = st.builds(lambda folder, name: f"{folder}{name}", st.sampled_from(FOLDERS), st.sampled_from(NAMES))
+
+
+@contextmanager
+def bound_by_permissions() -> Iterator[None]:
+    """For this thread, and those that it starts: as anybody is, and root is not."""
+    if os.geteuid() != 0:
+        yield
+        return
+    library = ctypes.CDLL(None, use_errno=True)
+    header, held = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert library.capget(header, held) == 0
+    fewer = type(held)(*held)
+    fewer[0] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, of those in effect
+    assert library.capset(header, fewer) == 0
+    try:
+        yield
+    finally:
+        assert library.capset(header, held) == 0
 
 
 class VaultOperations(RuleBasedStateMachine):
@@ -234,6 +255,41 @@ class VaultOperations(RuleBasedStateMachine):
         path.unlink() if path.exists() else path.write_text("Never indexed.")
         self.touch(ODD_NAME)
 
+    @precondition(lambda self: any("/" in path for path in self.indexed))
+    @rule(data=st.data(), mode=st.sampled_from((0o000, 0o111, 0o444)), watching=st.booleans())
+    def sync_while_a_folder_cannot_be_read(self, data: st.DataObject, mode: int, watching: bool) -> None:
+        """What lies in it stays as it was indexed, unless it is known to be gone or changed."""
+        folders = {folder for path in self.indexed for folder in map(str, Path(path).parents)} - {"."}
+        folder = data.draw(st.sampled_from(sorted(folders)), label="folder")
+        place = self.vault / folder
+        if not place.is_dir() or place.is_symlink():
+            return
+
+        def inside(path: str) -> bool:
+            return path.startswith(f"{folder}/")
+
+        present = dict(self.expected())
+        readable = {path for path in present if present[path]}
+        paths = None
+        if watching and self.touched is not None:
+            paths = self.touched | {*filter(inside, self.indexed)}
+        place.chmod(mode)
+        try:
+            with bound_by_permissions():
+                self.sync_at(paths)
+        except VaultError:
+            assert all(map(inside, present)), "there were others to be indexed"
+            assert self.stored() == self.indexed
+            return
+        finally:
+            place.chmod(0o755)
+            self.touched = None
+        stored = self.stored()
+        assert {*filterfalse(inside, stored)} == {*filterfalse(inside, readable)}
+        assert {*filter(inside, self.indexed & readable)} <= stored <= self.indexed | readable
+        self.indexed = stored
+        self.check(rows(index_dir(self.vault)))
+
     # -------------------------------------------------------------------------------------------- model
 
     def is_ignored(self, path: str) -> bool:
@@ -267,22 +323,27 @@ class VaultOperations(RuleBasedStateMachine):
     def compare(self, paths: set[str] | None) -> None:
         """Sync, and look whether everything is as it should be."""
         present = dict(self.expected())
-        indexer, embedding = self.engine._writers()
-        named = None if paths is None else sorted(paths)
         if self.indexed and not present:
             with pytest.raises(VaultError, match="Nothing was deleted"):
-                indexer.sync(Meter(None), paths=None if named is None else [*named, *self.indexed])
-            assert {path for path, *_ in self.engine.notes()} == self.indexed
+                self.sync_at(None if paths is None else paths | self.indexed)
+            assert self.stored() == self.indexed
             return
-        indexer.sync(Meter(None), paths=named)
-        embedding.run(Meter(None), lambda: False, follow=False)
-        assert indexer.find_names()
+        self.sync_at(paths)
         self.touched = set()
         self.indexed = {path for path, readable in present.items() if readable}
-        assert {path for path, *_ in self.engine.notes()} == self.indexed
+        assert self.stored() == self.indexed
         found = rows(index_dir(self.vault))
         assert differences(found, self.made_at_once()) == ""
         self.check(found)
+
+    def sync_at(self, paths: set[str] | None) -> None:
+        indexer, embedding = self.engine._writers()
+        indexer.sync(Meter(None), paths=None if paths is None else sorted(paths))
+        embedding.run(Meter(None), lambda: False, follow=False)
+        assert indexer.find_names()
+
+    def stored(self) -> set[str]:
+        return {path for path, *_ in self.engine.notes()}
 
     def check(self, found: dict[str, list[Any]]) -> None:
         assert found["embedding_queue"] == found["keyword_outbox"] == found["stray"] == []

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quire_engine.records import Block, FileStat, Note
+from quire_engine.vault import links as links_module
 from quire_engine.vault.links import (
     LinkIndex,
     find_block,
@@ -105,6 +106,38 @@ class TestResolve:
     @pytest.mark.parametrize(("target", "attachment"), [("a/x.PNG", True), ("x.pdf", True), ("v1.5", False)])
     def test_attachments_are_told_from_notes(self, target: str, attachment: bool) -> None:
         assert is_attachment(target) is attachment
+
+
+NAMES = st.sampled_from(["a", "A", "b", "a.b", "é", "e\u0301", "a.md"])
+FOLDERS = st.lists(st.sampled_from(["x", "X", "y"]), max_size=3).map("/".join)
+PATHS = st.tuples(FOLDERS, NAMES, st.sampled_from([".md", ".md", ".markdown"])).map(
+    lambda parts: f"{parts[0]}/{parts[1]}{parts[2]}".lstrip("/")
+)
+TARGETS = st.tuples(FOLDERS, NAMES, st.sampled_from(["", "", ".md"])).map(
+    lambda parts: f"{parts[0]}/{parts[1]}{parts[2]}".lstrip("/")
+)
+
+
+class TestManyOfOneName:
+    @given(st.lists(PATHS, min_size=1, max_size=12), st.lists(st.tuples(TARGETS, FOLDERS), max_size=6))
+    def test_they_are_told_apart_as_few_are(self, paths: list[str], links: list[tuple[str, str]]) -> None:
+        few = index(*paths)
+        expected = [few.resolve(target, f"{folder}/source.md".lstrip("/")) for target, folder in links]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(links_module, "_MANY", 0)
+            many = index(*paths)
+            found = [many.resolve(target, f"{folder}/source.md".lstrip("/")) for target, folder in links]
+        assert found == expected
+
+    def test_every_folder_has_one_and_links_to_each(self) -> None:
+        # Each looked at for each link, this would not end.
+        paths = [f"f{number}/index.md" for number in range(20_000)]
+        links = LinkIndex((path, "Index", ("home",)) for path in paths)
+        for number in range(20_000):
+            assert links.resolve(f"x/f{number}/index", "hub.md") is None
+            assert links.resolve(f"F{number}/index", "y/hub.md") == paths[number]
+            assert links.resolve("home", f"f{number}/other.md") == paths[number]
+            assert links.resolve("index", f"elsewhere{number}/other.md") == "f0/index.md"
 
 
 class TestChanges:
