@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from quire_engine import Engine
-from quire_engine.errors import ModelError, QuireError, VaultError
+from quire_engine.errors import DamagedIndexError, ModelError, QuireError, VaultError
+from quire_engine.index.database import connect
 from quire_engine.index.lock import write_lock
 from quire_engine.indexing import comparing
 from quire_engine.indexing.indexer import Indexer
@@ -305,6 +306,27 @@ def test_passages_that_cannot_be_embedded_are_told_once_and_found_by_their_words
 
 
 @pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(
+    ("damage", "note"),
+    [("DELETE FROM shards", "One.md"), ("UPDATE shards SET total = zeroblob(7)", "New.md")],
+)
+def test_a_damaged_vector_table_is_told_and_mended(
+    engine: Engine, vault: Path, watched: Watched, soon: None, damage: str, note: str
+) -> None:
+    """Whether an edit or an embedding meets it."""
+    told: list[QuireError] = []
+    with watched(told.append):
+        until(lambda: engine.pending() == 0)
+        database = connect(index_dir(vault), writable=True)
+        database.execute(damage)
+        database.close()
+        (vault / note).write_text("A kingfisher dives.\n")
+        until(lambda: told)
+        assert isinstance(told[0], DamagedIndexError)
+        until(lambda: engine.search("kingfisher dives").hits[0].path == note and engine.pending() == 0)
+        assert not engine.search("kingfisher dives").incomplete
+
+
 class TestTheVaultGoes:
     """A drive that is unmounted, a folder that is moved, emptied or replaced."""
 
