@@ -42,7 +42,7 @@ class TestIndex:
             file.write_bytes(b"rubbish" * 1000)
         damaged = quire("index", str(own_vault))
         assert damaged.code == 1
-        assert "--rebuild" in damaged.err
+        assert "quire doctor --fix" in damaged.err
         assert quire("index", str(own_vault), "--rebuild", "--json").json["added"] == 5
         assert quire("search", "roses", "--vault", str(own_vault)).code == 0
 
