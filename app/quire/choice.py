@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quire_engine.errors import ConfigError
+from quire_engine.errors import ConfigError, vault_gone
 
 if TYPE_CHECKING:
     from quire_engine import Settings
@@ -34,13 +34,17 @@ class Choice:
 
     @cached_property
     def vault(self) -> Path:
-        """The chosen vault, a folder that exists; `ConfigError` otherwise."""
+        """The chosen vault, which is there; else `ConfigError`, or `VaultError` for one that was."""
         chosen = self.vault_if_any
         if chosen is None:
             raise ConfigError(
                 "no vault: give --vault FOLDER, set QUIRE_VAULT, or run this inside an Obsidian vault"
             )
         if not chosen.is_dir():
+            from quire_engine import locations
+
+            if not chosen.exists() and locations.index_dir(chosen).is_dir():
+                raise vault_gone(chosen)
             problem = "is not a folder" if chosen.exists() else "does not exist"
             raise ConfigError(f"the vault {chosen} {problem}; check --vault, QUIRE_VAULT and the settings")
         return chosen

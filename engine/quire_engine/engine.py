@@ -18,6 +18,7 @@ from quire_engine.errors import (
     QuireError,
     StoreError,
     VaultError,
+    vault_gone,
 )
 from quire_engine.freshness import FreshnessCheck
 from quire_engine.index.database import connect, is_made
@@ -43,7 +44,7 @@ from quire_engine.records import (
 from quire_engine.retrieval.retriever import Retriever
 from quire_engine.settings import Settings
 from quire_engine.vault.parser import parse
-from quire_engine.vault.scanner import read_file
+from quire_engine.vault.scanner import holds_notes, read_file
 
 if TYPE_CHECKING:
     from quire_engine.chunking.sentences import LanguageTools
@@ -120,7 +121,7 @@ class Engine:
             locations.private_dir(folder)
         except OSError as error:
             raise StoreError(
-                f"cannot create the index folder {folder}: {error.strerror}; set QUIRE_DATA_DIR to another"
+                f"cannot use the index folder {folder}: {error.strerror}; set QUIRE_DATA_DIR to another"
             ) from error
         if discard:
             with write_lock(folder, _CREATE_WAIT):
@@ -204,7 +205,7 @@ class Engine:
         """
         from quire_engine.indexing.keeper import Keeper
 
-        keeper = Keeper(self._vault, *self._writers(), lambda: self._reader.meta("synced_by"))
+        keeper = Keeper(self._vault, *self._writers(), self._synced_by)
         self._keeper = keeper
         try:
             with self._shown(progress) as meter:
@@ -222,6 +223,10 @@ class Engine:
                 keeper.run(stop, synced, meter, troubled)
         finally:
             self._keeper = None
+
+    def _synced_by(self) -> object:
+        """Whose sync was the last; nobody's where some of what it made is gone."""
+        return None if self._keywords_are_gone() else self._reader.meta("synced_by")
 
     def settle(self, timeout: float, *, thorough: bool = False) -> bool:
         """Wait until every change that the running `watch` has seen is indexed, at most ``timeout`` seconds.
@@ -275,6 +280,7 @@ class Engine:
 
         Hits are checked against the files: one of a note that has changed is marked as stale, or left out
         when its text is gone. The result is incomplete when the index is, or when there were such hits.
+        Raises `VaultError` when nothing is left since the vault has no notes any more.
         """
         with self._questions, self._reader.snapshot():
             return self._search(query, limit, filters)
@@ -282,7 +288,7 @@ class Engine:
     def _search(self, query: str, limit: int, filters: Filters | None) -> SearchResult:
         embedder = self._open_embedder()
         comparable = self._reader.meta("fingerprint") == embedder.fingerprint
-        return self._retriever.search(
+        result = self._retriever.search(
             query,
             limit=limit,
             filters=filters or Filters(),
@@ -290,6 +296,9 @@ class Engine:
             incomplete=self._incomplete() or not comparable,
             dense=comparable,
         )
+        if result.left_out and not result.hits and not holds_notes(self._vault):
+            raise vault_gone(self._vault)
+        return result
 
     def _freshness_check(self) -> FreshnessCheck:
         return FreshnessCheck(self._vault, self._reader.known_files, self._settings.scan.max_note_bytes)
@@ -387,6 +396,7 @@ class Engine:
         model = self._answer_model(None)
         vectors, pending = self._reader.vector_count(), self.pending()
         indexing = embedding = None
+        notes = self._reader.count("notes")
         if (shown := self.activity()) is not None:
             embedding = shown if shown.stage in ("model", "embed") else None
             indexing = shown if embedding is None else None
@@ -396,7 +406,7 @@ class Engine:
             vault=str(self._vault),
             index=str(self._folder),
             generation=self._reader.generation,
-            notes=self._reader.count("notes"),
+            notes=notes,
             chunks=self._reader.count("chunks"),
             vectors=vectors,
             pending=pending,
@@ -411,6 +421,7 @@ class Engine:
             embedding_model=self._settings.embedding.model,
             embedding_runtime=embedder.runtime_name,
             answer_model=model.stem if model is not None else None,
+            problem=str(vault_gone(self._vault)) if notes and not holds_notes(self._vault) else None,
         )
 
     # ------------------------------------------------------------------------------------------- models

@@ -36,6 +36,14 @@ class VaultError(QuireError):
     """The vault does not exist, is not a folder, or cannot be read."""
 
 
+def vault_gone(vault: object) -> VaultError:
+    """What to raise where a folder that was indexed is not there, or holds no notes any more."""
+    return VaultError(
+        f"{vault} is gone or holds no notes any more, but its index does: is the drive mounted? Nothing was "
+        "deleted, and Quire goes on when they are back; run `quire index --rebuild` if there are none"
+    )
+
+
 class StoreError(QuireError):
     """The index cannot be opened, read or written."""
 

@@ -228,6 +228,8 @@ class IndexStatus:
     embedding_runtime: str
     answer_model: str | None
     """The language model in use; ``None`` when answers are extractive."""
+    problem: str | None = None
+    """Why the index cannot be kept up to date: the vault has no notes any more; ``None`` when it can."""
 
 
 # --------------------------------------------------------------------------------------------- retrieval

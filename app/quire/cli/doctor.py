@@ -76,7 +76,8 @@ def background_engine() -> Finding:
     try:
         told = EngineClient().status()
     except Unavailable as error:
-        return Finding(name, False, str(error), "quire engine restart")
+        advice = "" if "; run: " in str(error) else "quire engine restart"
+        return Finding(name, False, str(error), advice)
     if told is None:
         return Finding(name, True, "not running; the next search or question starts it")
     detail = f"process {told['pid']}, version {told['version']}"

@@ -75,7 +75,9 @@ def summary(report: SyncReport) -> str:
         ("removed", report.removed),
     )
     notes = ", ".join(f"{count:,} {what}" for what, count in counts if count) or "nothing changed"
-    parts = [notes, f"{counted(report.unchanged, 'note')} as before"]
+    parts = [notes]
+    if report.unchanged:
+        parts.append(f"{counted(report.unchanged, 'note')} as before")
     if report.chunks:
         vectors = f"{report.embedded:,} embedded, {report.reused:,} reused"
         parts.append(f"{counted(report.chunks, 'passage')} written ({vectors})")

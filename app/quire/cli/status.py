@@ -34,6 +34,8 @@ def command(as_json: bool, vault: Path | None, colour: bool | None) -> ExitCode:
         return ExitCode.DONE
     for line in status_lines(status, session.output.palette, now=time.time()):
         session.output.line(line)
+    if status.problem:
+        session.diagnostics.warning(status.problem)
     return ExitCode.DONE
 
 

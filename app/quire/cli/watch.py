@@ -31,16 +31,22 @@ def command(vault: Path | None, colour: bool | None) -> ExitCode:
         session.diagnostics.note(f"watching {session.vault}; ctrl+c to stop")
 
         shown: set[SkippedNote] | None = None
+        in_trouble = False
 
         def synced(report: SyncReport) -> None:
-            nonlocal shown
+            nonlocal shown, in_trouble
             work = report.added + report.changed + report.removed + report.renamed + report.embedded
+            if in_trouble:
+                session.diagnostics.note("the trouble is over")
+                in_trouble = False
             if shown is None or work or not shown.issuperset(report.skipped):
                 session.diagnostics.note(f"{time.strftime('%H:%M:%S')} {summary(report)}")
                 show_skipped(session, report)
             shown = {*(shown or ()), *report.skipped}
 
         def troubled(error: QuireError) -> None:
+            nonlocal in_trouble
+            in_trouble = True
             session.diagnostics.warning(f"{error}; trying again")
 
         try:

@@ -80,11 +80,9 @@ class Chunker:
                 sentences = comments.leaves([sentence for unit in members for sentence in unit.sentences])
                 start, end = members[0].start, members[-1].end
                 tokens = context + sum(u.tokens for u in members)
-                if bare and covered:
-                    # Beside text, a heading over nothing answers nothing: it is found by its words alone.
-                    passages.add("text", start, end, headings, tokens, [], embed=False)
-                else:
-                    passages.add("text", start, end, headings, tokens, sentences)
+                # A heading over nothing answers nothing; beside text it is found by its words alone.
+                sentences = [] if bare else sentences
+                passages.add("text", start, end, headings, tokens, sentences, embed=not (bare and covered))
         for block in note.blocks:
             if block.kind is BlockKind.PROPERTIES and (not passages.chunks or has_own_properties(note)):
                 end = min(block.span.end, block.span.start + _MOST_PROPERTIES)

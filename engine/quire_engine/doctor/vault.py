@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quire_engine.doctor.findings import Finding, ProgressReport, Remedy
-from quire_engine.errors import VaultError
+from quire_engine.errors import VaultError, vault_gone
 from quire_engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def examine_notes(vault: Path, db: apsw.Connection, settings: Settings, report: 
         more = f" and {len(found.hidden) - 1:,} more" if len(found.hidden) > 1 else ""
         detail = f"{found.hidden[0]}{more} changed, though size and time of the file did not"
         return Finding("notes", False, detail, "", Remedy.NOTES)
+    if found.gone and found.gone == found.indexed and not found.notes:
+        return Finding("notes", False, str(vault_gone(vault)))
     detail = f"{found.notes:,} in the vault, {found.indexed:,} in the index"
     advice = []
     if found.changed or found.gone:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from quire_engine.errors import VaultError
+from quire_engine.errors import vault_gone
 from quire_engine.index.store import IndexWriter, KnownNote
 from quire_engine.records import FoundFile, SkippedNote
 from quire_engine.settings import ScanSettings
@@ -73,7 +73,7 @@ class Comparison:
         if paths is None:
             self._place = place
             if known and not found.files and known.keys().isdisjoint(note.path for note in found.skipped):
-                raise self._no_notes()
+                raise vault_gone(self._vault)
         changed, removed = differing(known, found)
         if anew:
             changed = list(found.files)
@@ -95,7 +95,7 @@ class Comparison:
         try:
             status = self._vault.stat()
         except OSError as error:
-            raise self._no_notes() from error
+            raise vault_gone(self._vault) from error
         return status.st_dev, status.st_ino
 
     def require_same_vault(self) -> None:
@@ -105,14 +105,7 @@ class Comparison:
 
     def _require_place(self, place: tuple[int, int]) -> None:
         if self.require_vault() != place:
-            raise self._no_notes()
-
-    def _no_notes(self) -> VaultError:
-        return VaultError(
-            f"{self._vault} is gone or holds no notes any more, but its index does: is the drive mounted? "
-            "Nothing was deleted, and Quire goes on when they are back; run `quire index --rebuild` if there "
-            "are none"
-        )
+            raise vault_gone(self._vault)
 
 
 def differing(known: Mapping[str, KnownNote], found: ScanResult) -> tuple[list[FoundFile], list[str]]:

@@ -74,6 +74,15 @@ def look(
     return walk.result
 
 
+def holds_notes(vault: Path) -> bool:
+    """Whether any note stands in ``vault``; the first that is found is enough."""
+    for _, folders, files in os.walk(vault):
+        if any(is_note(name) and not name.startswith(".") for name in files):
+            return True
+        folders[:] = [name for name in folders if not name.startswith(".")]
+    return False
+
+
 def read_bytes(vault: Path, path: str, max_bytes: int = 32 * 2**20) -> bytes:
     """The bytes of the note at ``path`` (relative to the vault); see `read_file`."""
     return read_file(vault, path, max_bytes)[0]

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from quire.cli.status import status_lines
 from quire.cli.terminal import Palette
 from quire_engine.records import IndexStatus, SyncProgress, TopicStatus
+
+Quire = Callable[..., Any]
 
 STATUS = IndexStatus(
     vault="/v",
@@ -57,3 +65,22 @@ class TestProgress:
 
     def test_work_whose_extent_is_not_known_yet_has_words(self) -> None:
         assert "indexing  looking for changes" in shown(replace(STATUS, indexing=SyncProgress("scan", 0, 0)))
+
+
+class TestAVaultThatIsGone:
+    @pytest.mark.parametrize("emptied", [False, True])
+    def test_every_command_says_so_alike(self, quire: Quire, own_vault: Path, emptied: bool) -> None:
+        assert quire("index", str(own_vault)).code == 0
+        shutil.rmtree(own_vault)
+        if emptied:
+            own_vault.mkdir()
+        vault = ("--vault", str(own_vault))
+        ask = ("ask", "When are roses pruned?", "--no-sync")
+        for command in (("search", "roses"), ("search", "roses", "--no-sync"), ask, ("index",)):
+            outcome = quire(*command, *vault)
+            assert outcome.code == 1
+            assert "is the drive mounted? Nothing was deleted" in outcome.err
+            assert outcome.err.count("\n") == 1
+        status = quire("status", *vault)
+        assert "is the drive mounted?" in status.err
+        assert "is the drive mounted?" in quire("doctor", *vault).out if emptied else status.code == 1
