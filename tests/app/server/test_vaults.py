@@ -191,11 +191,18 @@ class TestAnswers:
 
 
 class TestFreshen:
+    @pytest.mark.parametrize(("seconds", "patience"), [(60.0, 30.0), (0.0, math.inf)])
     def test_the_vectors_of_an_edit_are_waited_for(
-        self, vaults: OpenVaults, own_vault: Path, monkeypatch: pytest.MonkeyPatch
+        self,
+        vaults: OpenVaults,
+        own_vault: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        seconds: float,
+        patience: float,
     ) -> None:
-        monkeypatch.setattr(module, "_VECTORS", 60.0)
-        monkeypatch.setattr(keeper, "_PATIENCE", 60.0)
+        """A little, or with infinite patience to the end."""
+        monkeypatch.setattr(module, "_VECTORS", seconds)
+        monkeypatch.setattr(keeper, "_PATIENCE", seconds)
         with vaults.use(own_vault, SETTINGS) as vault:
             assert settled(vault)
             eventually(lambda: not vault.working, "the end of the work")
@@ -204,30 +211,12 @@ class TestFreshen:
             eventually(
                 lambda: vault.engine.pending() and vault.engine.settle(0.0), "structure without vectors"
             )
+            if not seconds:
+                assert settled(vault)
+                assert vault.engine.pending()
             timer = threading.Timer(5 * module._SLICE, release.set)
             timer.start()
-            assert settled(vault)
-            assert vault.engine.pending() == 0
-            timer.join()
-
-    def test_infinite_patience_waits_for_every_vector(
-        self, vaults: OpenVaults, own_vault: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(module, "_VECTORS", 0.0)
-        monkeypatch.setattr(keeper, "_PATIENCE", 0.0)
-        with vaults.use(own_vault, SETTINGS) as vault:
-            assert settled(vault)
-            eventually(lambda: not vault.working, "the end of the work")
-            release = slow_embedder(vault, monkeypatch)
-            (own_vault / "Tide.md").write_text("# Tide\n\nThe ferry sails at high tide.\n")
-            eventually(
-                lambda: vault.engine.pending() and vault.engine.settle(0.0), "structure without vectors"
-            )
-            assert settled(vault)
-            assert vault.engine.pending()
-            timer = threading.Timer(5 * module._SLICE, release.set)
-            timer.start()
-            assert settled(vault, math.inf)
+            assert settled(vault, patience)
             assert vault.engine.pending() == 0
             timer.join()
 

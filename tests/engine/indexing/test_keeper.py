@@ -273,6 +273,20 @@ def test_files_that_are_only_touched_cost_nothing(engine: Engine, vault: Path, w
         assert engine.status().generation == generation
 
 
+def test_keywords_that_are_lost_are_back_for_the_next_question(
+    engine: Engine, vault: Path, watched: Watched
+) -> None:
+    with watched():
+        until(lambda: not engine.pending())
+        for file in index_dir(vault).glob("keywords-*/*"):
+            file.unlink()
+        assert engine.search("heron").incomplete
+        assert engine.settle(LONG)
+        result = engine.search("heron")
+        assert result.hits[0].path == "One.md"
+        assert not result.incomplete
+
+
 @pytest.mark.usefixtures("soon")
 def test_passages_that_cannot_be_embedded_are_told_once_and_found_by_their_words(
     engine: Engine, vault: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
