@@ -165,6 +165,7 @@ class TestFreshness:
         folder = tmp_path / "vault"
         folder.mkdir()
         (folder / "Otter.md").write_text("The otter eats crayfish in rivers.")
+        (folder / "Mole.md").write_text("The mole digs.")
         with Engine.open(folder) as engine:
             engine.sync()
             assert not engine.search("otter").incomplete
@@ -174,6 +175,9 @@ class TestFreshness:
             assert not engine.search("otter").incomplete
             (folder / "Otter.md").unlink()
             assert engine.search("otter").incomplete
+            (folder / "Mole.md").unlink()
+            with pytest.raises(VaultError, match="is the drive mounted"):
+                engine.search("otter")
 
 
 class TestExtractiveAnswers:
