@@ -13,11 +13,11 @@ from quire.cli import batch as batches
 from quire.cli.diagnostics import ExitCode, worst
 from quire.cli.options import colour_option, filters, looking_first, query_options, vault_option
 from quire.cli.passages import citation_lines, hit_lines, question_words
-from quire.cli.quantities import counted
 from quire.cli.questions import Questions, finished
 from quire.cli.session import Session
 from quire.cli.terminal import inert
 from quire.contract import Json
+from quire_engine.quantities import counted
 
 _NEAREST = 3
 _OUTCOMES = {

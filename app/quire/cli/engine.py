@@ -15,10 +15,11 @@ from quire.cli.diagnostics import ExitCode
 from quire.cli.options import colour_option, json_option
 from quire.cli.output import Output
 from quire.cli.progress import step_details
-from quire.cli.quantities import counted, duration, size
+from quire.cli.quantities import duration, size
 from quire.cli.terminal import Palette, inert
 from quire.client import EngineClient, Unavailable
 from quire.contract import Json
+from quire_engine.quantities import counted
 
 _LABEL_CELLS = 10
 _FOLLOW_SECONDS = 0.2

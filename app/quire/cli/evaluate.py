@@ -12,9 +12,9 @@ from quire import contract
 from quire.cli.diagnostics import ExitCode
 from quire.cli.options import Folder, colour_option, json_option, wrong_usage
 from quire.cli.progress import Progress
-from quire.cli.quantities import counted
 from quire.cli.session import Session
 from quire.cli.terminal import Palette
+from quire_engine.quantities import counted
 
 _FILES = ("vault", "queries.jsonl", "qrels.tsv")
 

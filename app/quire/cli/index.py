@@ -10,8 +10,9 @@ from quire import contract
 from quire.cli.diagnostics import ExitCode
 from quire.cli.options import Folder, colour_option, json_option, vault_option, wrong_usage
 from quire.cli.progress import Progress
-from quire.cli.quantities import counted, duration
+from quire.cli.quantities import duration
 from quire.cli.session import Session
+from quire_engine.quantities import counted
 from quire_engine.records import SyncReport
 
 _MOST_SKIPPED = 10

@@ -1,8 +1,6 @@
-"""Times, sizes and counts in words for people."""
+"""Times and sizes in words for people."""
 
 from __future__ import annotations
-
-from quire_engine.quantities import counted as counted  # the engine says it in the same words
 
 
 def duration(seconds: float) -> str:

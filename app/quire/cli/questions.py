@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal, Self
 
 from quire.cli.progress import Progress
-from quire.cli.quantities import counted
 from quire.cli.session import QUIET_SECONDS, Session
 from quire.client import EngineClient, EngineError, Unavailable
 from quire.contract import Json
 from quire_engine import errors
+from quire_engine.quantities import counted
 
 if TYPE_CHECKING:
     from quire_engine import Engine

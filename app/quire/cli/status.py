@@ -12,9 +12,10 @@ from quire import contract
 from quire.cli.diagnostics import ExitCode
 from quire.cli.options import colour_option, json_option, vault_option
 from quire.cli.progress import step_details
-from quire.cli.quantities import age, counted, size
+from quire.cli.quantities import age, size
 from quire.cli.session import Session
 from quire.cli.terminal import Palette, cells, inert
+from quire_engine.quantities import counted
 from quire_engine.records import IndexStatus, SkippedNote
 
 _LABEL_CELLS = 10

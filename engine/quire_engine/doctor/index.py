@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from quire_engine.doctor.findings import Finding, ProgressReport, Remedy, guarded
 from quire_engine.errors import DamagedIndexError
+from quire_engine.index import meta
 from quire_engine.quantities import counted
 from quire_engine.settings import Settings
 
@@ -150,7 +151,7 @@ def _vectors(folder: Path, settings: Settings, report: ProgressReport) -> Iterat
         from quire_engine.inference.embedder import shared_embedder
 
         embedder = shared_embedder(settings.embedding)
-        made_by = db.execute("SELECT value FROM meta WHERE key = 'fingerprint'").get
+        made_by = meta.get(db, "fingerprint")
         if made_by != embedder.fingerprint:
             detail = f"made by {made_by or 'no model yet'}, and the settings say {settings.embedding.model}"
             return Finding("embeddings", True, detail, "quire index embeds the passages with that")
@@ -177,7 +178,7 @@ def _vectors(folder: Path, settings: Settings, report: ProgressReport) -> Iterat
 
 def seed_of(db: apsw.Connection) -> int:
     """What samples follow from: another one after every change of the index."""
-    return int(db.execute("SELECT value FROM meta WHERE key = 'generation'").get or 0)
+    return int(meta.get(db, "generation") or 0)
 
 
 def _keywords(folder: Path, settings: Settings, report: ProgressReport) -> Finding:

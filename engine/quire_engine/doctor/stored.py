@@ -15,6 +15,8 @@ from quire_engine.chunking.chunker import embed_text, embed_text_hash
 from quire_engine.index.database import translated
 from quire_engine.index.integrity import Differences, keyword_differences, vector_differences
 from quire_engine.index.keywords import wanted_terms
+from quire_engine.index.meta import OWN
+from quire_engine.index.vectors import are_units
 from quire_engine.markup import plain
 
 if TYPE_CHECKING:
@@ -28,17 +30,14 @@ SAMPLE = 64
 """Passages that are embedded again, and looked for by their own words."""
 _ALIKE = 0.99
 """The least cosine of two embeddings of one text: runtimes and precisions differ by far less than models."""
-_UNIT = 0.01
-"""How far the length of a vector in float16 may be from 1."""
 _PAGE = 4096
 _SLAB = 256
 _WORDS = 200
 """Characters of a passage whose words are searched for."""
-_OWN = "fingerprint = (SELECT value FROM meta WHERE key = 'fingerprint')"
 _CONTENT = "c.embed_hash, CAST(c.headings AS BLOB), CAST(c.text AS BLOB)"
 """Of a passage; as bytes, since what is damaged need not be text."""
 _VECTOR = "iif(typeof(vector) = 'blob', vector, NULL)"
-_PASSAGES = "FROM chunks c JOIN embeddings e ON e.hash = c.embed_hash AND e." + _OWN
+_PASSAGES = "FROM chunks c JOIN embeddings e ON e.hash = c.embed_hash AND e." + OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +98,12 @@ def vector_faults(db: apsw.Connection, embedder: Embedder, seed: int, report: Pr
     report("checking vectors", 0, 0)
     table = vector_differences(db)
     with translated("checking embeddings"):
-        known = int(db.execute(f"SELECT count(*) FROM embeddings WHERE {_OWN}").get)
+        known = int(db.execute(f"SELECT count(*) FROM embeddings WHERE {OWN}").get)
         missing = _column(
             db,
             "SELECT id FROM chunks c WHERE embed_hash IS NOT NULL AND id NOT IN "
             "(SELECT chunk_id FROM embedding_queue) AND NOT EXISTS "
-            f"(SELECT 1 FROM embeddings WHERE hash = c.embed_hash AND {_OWN})",
+            f"(SELECT 1 FROM embeddings WHERE hash = c.embed_hash AND {OWN})",
         )
         spoilt = set(_spoilt(db, embedder.dimensions))
         report("embedding a sample again", 0, 0)
@@ -164,7 +163,7 @@ def keyword_faults(
 
 def _spoilt(db: apsw.Connection, dimensions: int) -> Iterator[bytes]:
     """Hashes of embeddings that no model made: not as many numbers, or no unit vector."""
-    rows = db.execute(f"SELECT hash, {_VECTOR} FROM embeddings WHERE {_OWN}")
+    rows = db.execute(f"SELECT hash, {_VECTOR} FROM embeddings WHERE {OWN}")
     while page := list(islice(rows, _PAGE)):
         whole = []
         for digest, vector in page:
@@ -174,10 +173,7 @@ def _spoilt(db: apsw.Connection, dimensions: int) -> Iterator[bytes]:
                 yield digest
         if whole:
             matrix = np.frombuffer(b"".join(vector for _, vector in whole), np.float16)
-            with np.errstate(all="ignore"):
-                lengths = np.linalg.norm(matrix.reshape(len(whole), -1).astype(np.float32), axis=1)
-            # NaN compares as false.
-            for row in np.flatnonzero(~(np.abs(lengths - 1) < _UNIT)).tolist():
+            for row in np.flatnonzero(~are_units(matrix.reshape(len(whole), -1))).tolist():
                 yield whole[row][0]
 
 

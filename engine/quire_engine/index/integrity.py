@@ -17,6 +17,7 @@ import numpy as np
 
 from quire_engine.errors import DamagedIndexError, StoreError
 from quire_engine.index.database import translated
+from quire_engine.index.meta import OWN
 from quire_engine.index.shards import ShardCache
 from quire_engine.index.vector_schema import TABLE, is_there
 from quire_engine.index.vectors import EMBEDDED, embeddings, load
@@ -44,23 +45,6 @@ class Differences:
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.extra or self.differing or self.problem)
-
-
-def sqlite_problems(db: apsw.Connection, most: int = 10) -> list[str]:
-    """What is wrong with the database file itself, and with references between its rows; none when sound.
-
-    Reads every page.
-    """
-    problems = []
-    try:
-        problems = [str(row[0]) for row in db.execute(f"PRAGMA integrity_check({most})") if row[0] != "ok"]
-        for table, _, parent, _ in db.execute("PRAGMA foreign_key_check"):
-            problems.append(f"a row of {table} refers to a row of {parent} that is not there")
-            if len(problems) >= most:
-                break
-    except apsw.Error as error:
-        problems.append(str(error))
-    return problems[:most]
 
 
 # ------------------------------------------------------------------------------------------------- vectors
@@ -130,8 +114,7 @@ def _means_agree(db: apsw.Connection) -> bool:
     for shard, total in shards:
         rows: list[Any] = db.execute(
             "SELECT e.vector FROM shard_members m JOIN chunks c ON c.id = m.chunk_id "
-            "JOIN embeddings e ON e.hash = c.embed_hash AND "
-            "e.fingerprint = (SELECT value FROM meta WHERE key = 'fingerprint') WHERE shard = ?",
+            f"JOIN embeddings e ON e.hash = c.embed_hash AND e.{OWN} WHERE shard = ?",
             (shard,),
         ).fetchall()
         vectors = np.frombuffer(b"".join(row[0] for row in rows), np.float16).astype(np.float64)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import apsw
 
+OWN = "fingerprint = (SELECT value FROM meta WHERE key = 'fingerprint')"
+"""The condition, in SQL, for an embedding of the model that the index is searched with."""
+
 
 def get(db: apsw.Connection, key: str) -> Any:
     """The value of ``key``; ``None`` when it has none."""

@@ -7,8 +7,8 @@ from typing import Any
 import apsw
 
 from quire_engine.index.database import translated
+from quire_engine.index.meta import OWN
 
-_OWN = "fingerprint = (SELECT value FROM meta WHERE key = 'fingerprint')"
 _USED = "EXISTS (SELECT 1 FROM chunks WHERE embed_hash = embeddings.hash)"
 _LOOSE = (
     # Tables in which nothing but this code sees to it.
@@ -25,12 +25,12 @@ _LOOSE = (
     # One in use would be forgotten after a month, one out of use never.
     (
         "embeddings",
-        f"{_OWN} AND released_at IS NOT NULL AND {_USED}",
+        f"{OWN} AND released_at IS NOT NULL AND {_USED}",
         "UPDATE embeddings SET released_at = NULL",
     ),
     (
         "embeddings",
-        f"{_OWN} AND released_at IS NULL AND NOT {_USED}",
+        f"{OWN} AND released_at IS NULL AND NOT {_USED}",
         "UPDATE embeddings SET released_at = unixepoch()",
     ),
 )

@@ -17,7 +17,7 @@ from quire_engine.errors import DamagedIndexError, IndexTooNewError, StoreError
 from quire_engine.index.database import FILE_NAME, connect, translated
 from quire_engine.index.disk import explained
 from quire_engine.index.store import clear
-from quire_engine.index.vectors import is_unit
+from quire_engine.index.vectors import are_units
 
 _SCRATCH = "salvage"
 _LAST_ROW = 2**63 - 1
@@ -177,4 +177,4 @@ def _is_sound(digest: object, fingerprint: object, vector: object) -> bool:
     """Whether a row is what was written, as far as it shows: embeddings are unit vectors."""
     if not (isinstance(digest, bytes) and isinstance(fingerprint, str) and isinstance(vector, bytes)):
         return False
-    return len(vector) % 2 == 0 and is_unit(np.frombuffer(vector, np.float16))
+    return len(vector) % 2 == 0 and bool(are_units(np.frombuffer(vector, np.float16)[np.newaxis]).all())

@@ -82,7 +82,7 @@ class VectorTable:
             with suppress(apsw.SQLError, DamagedIndexError):  # when parts of the table are missing
                 for _, blob in embeddings(self._db, [chunk]):
                     rows = _matrix([blob])
-                    if is_unit(rows[0]):
+                    if are_units(rows).all():
                         self._keep([digest], rows.astype(np.float16))
                         kept += 1
         return kept
@@ -277,7 +277,7 @@ def load(db: apsw.Connection, chunk_ids: Sequence[int]) -> dict[int, FloatArray]
         return {}
     rows = db.execute(
         "SELECT c.id, e.vector FROM json_each(?) j JOIN chunks c ON c.id = j.value JOIN embeddings e ON "
-        "e.hash = c.embed_hash AND e.fingerprint = (SELECT value FROM meta WHERE key = 'fingerprint') "
+        f"e.hash = c.embed_hash AND e.{meta.OWN} "
         "AND typeof(e.vector) = 'blob' AND length(e.vector) % 2 = 0",  # damage to one must not show in others
         (json.dumps(chunk_ids),),
     )
@@ -293,11 +293,12 @@ def embeddings(db: apsw.Connection, chunk_ids: Sequence[int]) -> list[tuple[int,
     return list(db.executemany(sql, ((chunk,) for chunk in chunk_ids)))
 
 
-def is_unit(vector: NDArray[np.floating[Any]]) -> bool:
-    """Whether a vector is what an embedder gives, as far as it shows; damage mostly does."""
+def are_units(vectors: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Of each row, whether it is what an embedder gives, as far as it shows; damage mostly does."""
     with np.errstate(all="ignore"):
-        length = float(np.linalg.norm(vector.astype(np.float32)))
-    return abs(length - 1.0) < 0.01
+        lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    units: NDArray[np.bool_] = np.abs(lengths - 1.0) < 0.01
+    return units
 
 
 def _matrix(blobs: Sequence[bytes]) -> FloatArray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from quire.cli.quantities import age, counted, duration, size
+from quire.cli.quantities import age, duration, size
+from quire_engine.quantities import counted
 
 
 class TestQuantities:

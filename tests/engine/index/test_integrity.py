@@ -8,7 +8,6 @@ import pytest
 from quire_engine.index.integrity import (
     Differences,
     keyword_differences,
-    sqlite_problems,
     vector_differences,
     vectors_agree,
 )
@@ -36,30 +35,6 @@ def keywords(embedded: Index, tmp_path: Path) -> Iterator[WhooshKeywords]:
     opened.apply([], [(chunk, {"word": 1.0}) for chunk in chunks], 6, "db")
     yield opened
     opened.close()
-
-
-class TestSqlite:
-    def test_a_sound_database_has_no_problems(self, embedded: Index) -> None:
-        assert sqlite_problems(embedded.db) == []
-
-    def test_a_reference_to_nothing_is_one(self, embedded: Index) -> None:
-        embedded.db.execute("PRAGMA foreign_keys = OFF; UPDATE chunks SET note_id = 17").fetchall()
-        problems = sqlite_problems(embedded.db, most=3)
-        assert len(problems) == 3
-        assert problems[0] == "a row of chunks refers to a row of notes that is not there"
-
-    def test_a_damaged_page_is_one(self, embedded: Index, tmp_path: Path) -> None:
-        embedded.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        root = embedded.db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'chunks'").get
-        embedded.db.close()
-        with (tmp_path / "index.sqlite3").open("r+b") as file:
-            file.seek((root - 1) * 16384)
-            file.write(bytes(8000))
-        from quire_engine.index.database import connect
-
-        damaged = connect(tmp_path, writable=False)
-        assert sqlite_problems(damaged)
-        damaged.close()
 
 
 class TestVectors:
