@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import unicodedata
+from itertools import chain
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quire_engine import analysis
-from quire_engine.analysis import STOP_WORDS, fold, query_terms, terms
+from quire_engine.analysis import STOP_WORDS, fold, query_alternatives, query_terms, single_terms, terms
 
 
 class TestFold:
@@ -25,6 +26,7 @@ class TestFold:
             ("שָׁלוֹם", "שלום"),
             ("Ёлка", "елка"),
             ("ΣΊΣΥΦΟΣ", "σισυφοσ"),
+            ("١٢٣ ४५६ ๗๘๙", "123 456 789"),
         ],
     )
     def test_differences_that_searchers_ignore_go(self, written: str, folded: str) -> None:
@@ -87,7 +89,7 @@ class TestTerms:
         [
             ("京都の庭", ["京都", "都の", "の庭"]),
             ("桜", ["桜"]),
-            ("สวนกุหลาบ", ["สว", "วน", "นก", "กุ", "ุห", "หล", "ลา", "าบ"]),
+            ("สวนกุหลาบ", ["สว", "วน", "นกุ", "กุห", "หลา", "ลาบ"]),
             ("한국에서", ["한국", "국에", "에서"]),
             ("Python入門", ["python", "入門"]),
             ("第3章", ["第", "3", "章"]),
@@ -101,8 +103,8 @@ class TestTerms:
         assert set(terms("桜の木")) <= set(terms("古い桜の木があります"))
 
     def test_vowel_signs_do_not_break_words(self) -> None:
-        assert terms("हिन्दी") == ["हिन्दी"]
-        assert terms("தமிழ்") == ["தமிழ்"]
+        assert terms("हिन्दी") == ["हिन्द"]
+        assert len(terms("தமிழ்")) == len(terms("বাংলা")) == 1
 
     @pytest.mark.parametrize("letter", ["a", "é", "я"])
     def test_endless_words_are_cut(self, letter: str) -> None:
@@ -136,6 +138,83 @@ class TestTerms:
         monkeypatch.setattr(analysis, "_MOST_WORDS", 10)
         text = " ".join(f"word{number}ing the" for number in range(50))
         assert terms(text) == terms(text) == [f"word{number}" for number in range(50)]
+
+
+class TestLanguages:
+    @pytest.mark.parametrize(
+        ("language", "one", "other"),
+        [
+            ("de", "Häuser", "Haus"),
+            ("es", "canciones", "canción"),
+            ("fr", "écoles", "école"),
+            ("ru", "книгами", "книга"),
+            ("ar", "الكتاب", "كتاب"),
+            ("hi", "किताबें", "किताब"),
+            ("el", "σπίτια", "σπίτι"),
+            ("fa", "کتاب‌ها", "کتاب ها"),
+        ],
+    )
+    def test_inflections_are_one_word_in_its_language(self, language: str, one: str, other: str) -> None:
+        assert terms(one, language) == terms(other, language)
+
+    @pytest.mark.parametrize("word", ["книгами", "الكتاب", "किताबें", "σπίτια"])
+    def test_where_the_script_tells_enough_no_language_is_needed(self, word: str) -> None:
+        assert terms(word) == terms(word, "ru") == terms(word, "de")
+
+    @pytest.mark.parametrize(
+        ("language", "text"),
+        [("de", "was ist der"), ("es", "¿qué es el"), ("ru", "что это"), ("ar", "ما هو"), ("hi", "यह क्या है")],
+    )
+    def test_stop_words_are_those_of_the_language(self, language: str, text: str) -> None:
+        assert terms(text, language) == []
+        assert len(terms(text, language, keep_stop_words=True)) == len(text.split())
+
+    def test_a_word_that_is_a_stop_word_elsewhere_stays(self) -> None:
+        assert terms("they die", "en") == ["die"]
+
+    def test_letters_of_neighbouring_languages_are_the_same(self) -> None:
+        assert terms("کتاب", "ar") == terms("كتاب", "ar")
+        assert terms("كتاب", "fa") == terms("کتاب", "fa")
+
+    @given(st.text(), st.sampled_from(["", "de", "ar", "fa", "ru", "zh", "xx"]))
+    def test_an_accent_or_width_makes_no_difference(self, text: str, language: str) -> None:
+        found = terms(text, language)
+        assert terms(unicodedata.normalize("NFD", text), language) == terms(
+            unicodedata.normalize("NFC", text), language
+        )
+        assert all(term and fold(term) == term for term in found)
+
+
+class TestSingleTerms:
+    def test_are_the_characters_of_scripts_without_spaces(self) -> None:
+        assert single_terms("京都 and น้ำใจ") == {"京", "都", *terms("น้ำ"), *terms("ใจ")}
+
+    def test_other_words_have_none(self) -> None:
+        assert single_terms("plain") == single_terms("größer как") == set()
+
+
+class TestQueryAlternatives:
+    def test_each_word_is_looked_for_by_the_rules_of_all_languages(self) -> None:
+        assert query_alternatives("running Häuser", ["de", "es"]) == [
+            {"run": ("",), "running": ("de", "es")},
+            {"hauser": ("",), "haus": ("de", "es")},
+        ]
+
+    def test_one_form_for_all_is_one_term(self) -> None:
+        assert query_alternatives("kiln", ["de"]) == [{"kiln": ("", "de")}]
+
+    def test_forms_of_one_word_count_once(self) -> None:
+        found = query_alternatives("Welches Haus, welche Häuser?", ["de"])
+        assert found == [{"haus": ("de", ""), "hauser": ("",)}]
+
+    def test_stop_words_of_the_questions_language_go_unless_there_is_nothing_else(self) -> None:
+        assert query_alternatives("Was ist das für ein Ofen?") == [{"ofen": ("",)}]
+        assert query_alternatives("Was ist das?") == [{"was": ("",)}, {"ist": ("",)}, {"das": ("",)}]
+
+    @given(st.text(), st.lists(st.sampled_from(["de", "fr", "fa", "ne"]), unique=True))
+    def test_every_language_has_one_term_for_each_word(self, text: str, held: list[str]) -> None:
+        for group in query_alternatives(text, held):
+            assert set(chain.from_iterable(group.values())) == {"", *held}
 
 
 class TestQueryTerms:

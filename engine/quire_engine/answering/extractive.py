@@ -11,6 +11,7 @@ import numpy as np
 from quire_engine.analysis import query_terms, reading_trust, terms
 from quire_engine.answering.drafts import DraftSentence, Evidence
 from quire_engine.interfaces import Embedder
+from quire_engine.languages import detect_language
 from quire_engine.markup import plain
 from quire_engine.records import Hit
 
@@ -72,7 +73,8 @@ def rank_sentences(
     rarity: Callable[[Sequence[str]], Mapping[str, float]],
 ) -> list[Candidate]:
     """The sentences of the best passages, best first, by meaning, rare words and the passage's rank."""
-    wanted = query_terms(question)
+    language = detect_language(question)
+    wanted = query_terms(question, language)
     weights = rarity(wanted)
     total = sum(weights.values()) or 1.0
     trust = reading_trust(embedder.readability(question))
@@ -92,15 +94,15 @@ def rank_sentences(
         vectors = np.zeros((len(places) + 1, 1), dtype=np.float32)
         cosines = np.zeros(len(places), dtype=np.float32)
     names = {
-        hit.chunk_id: set(terms(" ".join([hit.title, *hit.headings]), keep_stop_words=True))
+        hit.chunk_id: set(terms(" ".join([hit.title, *hit.headings]), language, keep_stop_words=True))
         for hit in hits[:_PASSAGES]
     }
     best_score = max(hit.score for hit in hits) or 1.0
     ranked: list[Candidate] = []
     for row, (hit, start, end) in enumerate(places):
-        inside = set(terms(plain(hit.text[start:end]), keep_stop_words=True))
+        inside = set(terms(plain(hit.text[start:end]), language, keep_stop_words=True))
         header = " ".join(_table_header(hit.text, start))
-        inside.update(terms(plain(header)))
+        inside.update(terms(plain(header), language))
         around = names[hit.chunk_id]
         covered = sum(
             weight if term in inside else 0.5 * weight if term in around else 0.0

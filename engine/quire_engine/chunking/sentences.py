@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from quire_engine.chunking.rules import sentence_spans
 from quire_engine.errors import ConfigError
+from quire_engine.languages import LANGUAGES, detect_language
 from quire_engine.records import Entity
 
 if TYPE_CHECKING:
@@ -42,17 +43,19 @@ _SYMBOLS = re.compile(r"(?:[^\w\s]|_){64,}")
 """spaCy peels such a run off character by character, in time that grows with its square."""
 
 
-_LETTERS = re.compile(f"[{_UNSPACED}]|[^\\W\\d_{_UNSPACED}]+")
-
-
 class LanguageTools:
     """Splits text into sentences and finds names in it, with the best pipeline at hand."""
 
     def __init__(self, pipelines: Mapping[str, str] | None = None) -> None:
         """Look for installed pipelines; ``pipelines`` maps languages to others.
 
-        Raises `ConfigError` for a language that spaCy does not know.
+        Raises `ConfigError` for a language that cannot be told.
         """
+        if unknown := sorted(set(pipelines or {}) - LANGUAGES):
+            raise ConfigError(
+                f"setting 'chunking.pipelines': Quire knows no language {unknown[0]!r}; "
+                "give its two-letter code, as in 'en'"
+            )
         self._names = dict(pipelines or {})
         for code, candidates in _STATISTICAL.items():
             for name in candidates:
@@ -61,16 +64,13 @@ class LanguageTools:
         self._loaded: dict[str, Language] = {}
         self._using = threading.Lock()
         """Names are looked for in a thread of their own; what spaCy learns of words is not made for two."""
-        self._stop_words = {code: _stop_words(code) for code in self._names}
 
     def language(self, text: str) -> str | None:
-        """The language among those with an installed pipeline that ``text`` is most likely in."""
+        """The language of ``text``, where a pipeline for it is installed."""
         if not self._names:
             return None
-        words = _LETTERS.findall(text[:4000].lower())
-        shares = {code: sum(w in stop for w in words) for code, stop in self._stop_words.items()}
-        best = max(shares, key=lambda code: shares[code])
-        return best if words and shares[best] >= 0.15 * len(words) else None
+        code = detect_language(text)
+        return code if code in self._names else None
 
     def spans(self, text: str, language: str | None = None) -> list[tuple[int, int]]:
         """Sentence spans in ``text``, trimmed of white space, in order, without gaps but white space.
@@ -197,17 +197,6 @@ def _key(label: str, doc: Doc) -> str:
 def _tame(text: str) -> str:
     """``text`` with its long runs of symbols replaced, at the same length, up to their last one."""
     return _SYMBOLS.sub(lambda run: "-" * (len(run[0]) - 1) + run[0][-1], text)
-
-
-def _stop_words(code: str) -> frozenset[str]:
-    from spacy.util import get_lang_class
-
-    try:
-        return frozenset(get_lang_class(code).Defaults.stop_words)
-    except ImportError as error:
-        raise ConfigError(
-            f"setting 'chunking.pipelines': spaCy knows no language {code!r}; give its code, as in 'en'"
-        ) from error
 
 
 def _is_installed(package: str) -> bool:

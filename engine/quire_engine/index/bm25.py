@@ -13,6 +13,8 @@ K1 = 1.2
 """How soon repetitions of a term stop adding to the score."""
 B = 0.75
 """How far a long passage's terms count less."""
+FAINT = 0.1
+"""Terms of less weight make no passage longer."""
 _LEAST_PASSAGES = 1000
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from quire_engine.analysis import query_terms, terms
+from quire_engine.analysis import Alternatives, query_alternatives, single_terms, terms
 from quire_engine.errors import ConfigError, StoreError
 from quire_engine.index.disk import explained
 from quire_engine.interfaces import KeywordIndex
+from quire_engine.stemming import OWN_STEMS
 
 FIELD_WEIGHTS: Mapping[str, float] = {
     "title": 3.0,
@@ -23,35 +24,54 @@ FIELD_WEIGHTS: Mapping[str, float] = {
     "body": 1.0,
 }
 """How much one occurrence in a field counts against one in the body."""
+_SINGLE, _MARK = 0.05, 0.01
+"""The weights of a character whose pairs are terms, and of the sign of a language: below `bm25.FAINT`."""
+LANGUAGE_TERMS: Mapping[str, str] = {code: f"\x01{code}" for code in OWN_STEMS}
+"""What tells that a chunk's words have the stems of a language; no word is like it."""
 _NOT_WHOLE = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EOVERFLOW)
 """What the system says where files are missing, or name places that there are not."""
 _PROSE = frozenset({"body", "properties"})
 
 
 @lru_cache(maxsize=64)
-def _repeated(text: str, keep_stop_words: bool) -> tuple[str, ...]:
+def _repeated(text: str, language: str, keep_stop_words: bool) -> tuple[str, ...]:
     """The terms of a field that the passages of a note have in common."""
-    return tuple(terms(text, keep_stop_words=keep_stop_words))
+    return tuple(terms(text, language, keep_stop_words=keep_stop_words))
 
 
 def weighted_terms(fields: Mapping[str, str]) -> dict[str, float]:
     """The terms of a chunk, each with its fields' weights summed over its occurrences.
 
-    Stop words are kept outside the body, where they name things.
+    Stop words are kept outside the body, where they name things. Field ``language`` says how to analyse it.
     """
     weights: dict[str, float] = {}
+    singles: set[str] = set()
+    language = fields.get("language", "")
     for field, weight in FIELD_WEIGHTS.items():
         if text := fields.get(field):
             keep = field not in _PROSE
-            found = terms(text, keep_stop_words=keep) if field == "body" else _repeated(text, keep)
-            for term in found:
+            analysed = terms if field == "body" else _repeated
+            for term in analysed(text, language, keep_stop_words=keep):
                 weights[term] = weights.get(term, 0.0) + weight
+            singles |= single_terms(text)
+    for single in singles:
+        weights.setdefault(single, _SINGLE)
+    if language in LANGUAGE_TERMS:
+        weights[LANGUAGE_TERMS[language]] = _MARK
     return weights
 
 
-def wanted_terms(query: str) -> list[str]:
-    """The terms that a question is searched by; of a very long one, the first."""
-    return query_terms(query[:20_000])[:64]
+def wanted_terms(query: str, held: Sequence[str] = ()) -> list[Alternatives]:
+    """The terms that a question is searched by where chunks of the languages ``held`` are indexed.
+
+    Of a very long one, the first. The alternatives count as one term.
+    """
+    return query_alternatives(query[:20_000], held)[:64]
+
+
+def held_languages(frequency: Callable[[str], int]) -> tuple[str, ...]:
+    """The languages that any chunk has stems of, by the ``frequency`` of terms."""
+    return tuple(code for code, term in LANGUAGE_TERMS.items() if frequency(term))
 
 
 @contextmanager

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from quire_engine.index import meta
 from quire_engine.index.database import translated
-from quire_engine.index.keyword_fields import MANY_PASSAGES, chunk_fields, property_words
+from quire_engine.index.keyword_fields import MANY_PASSAGES, chunk_fields, note_language, property_words
 
 if TYPE_CHECKING:
     import apsw
@@ -84,7 +84,7 @@ class KeywordOutbox:
     def fields(self, chunk_ids: Sequence[int]) -> list[tuple[int, dict[str, str]]]:
         """(chunk id, field texts) of the chunks that still exist, as the keyword index takes them."""
         rows = self._db.execute(
-            "SELECT c.id, c.kind, n.path, n.title, n.aliases, c.headings, c.text, n.properties, "
+            "SELECT c.id, c.kind, n.id, n.path, n.title, n.aliases, c.headings, c.text, n.properties, "
             "(SELECT group_concat(tag, ' ') FROM tags WHERE note_id = n.id), "
             "NOT EXISTS (SELECT 1 FROM chunks o WHERE o.note_id = n.id AND o.kind = 'text'), "
             f"EXISTS (SELECT 1 FROM chunks o WHERE o.note_id = n.id LIMIT 1 OFFSET {MANY_PASSAGES}) "
@@ -93,6 +93,7 @@ class KeywordOutbox:
             (json.dumps(chunk_ids),),
         )
         words = lru_cache(maxsize=16)(lambda text: property_words(json.loads(text)))
+        language = lru_cache(maxsize=16)(lambda note: note_language(self._texts(note)))
         return [
             (
                 chunk,
@@ -105,9 +106,15 @@ class KeywordOutbox:
                     text=text,
                     properties=words(properties),
                     tags=tags or "",
+                    language=partial(language, note),
                     alone=bool(alone),
                     many=bool(many),
                 ),
             )
-            for chunk, kind, path, title, aliases, headings, text, properties, tags, alone, many in rows
+            for chunk, kind, note, path, title, aliases, headings, text, properties, tags, alone, many in rows
         ]
+
+    def _texts(self, note: int) -> Iterator[str]:
+        """The passages of a note, in order."""
+        sql = "SELECT text FROM chunks WHERE note_id = ? AND kind = 'text' ORDER BY ordinal"
+        return (text for (text,) in self._db.execute(sql, (note,)))

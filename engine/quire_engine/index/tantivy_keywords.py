@@ -15,9 +15,17 @@ import tantivy
 
 from quire_engine.errors import StoreError
 from quire_engine.index import bm25
-from quire_engine.index.keywords import empty, is_damage, remove_others, translated, wanted_terms
+from quire_engine.index.keywords import (
+    LANGUAGE_TERMS,
+    empty,
+    held_languages,
+    is_damage,
+    remove_others,
+    translated,
+    wanted_terms,
+)
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised when what is indexed for the same chunk changes; an index of another format is built anew."""
 _MEMORY = 64 * 2**20
 _STATE = "state"
@@ -135,15 +143,14 @@ class TantivyKeywords:
         self, query: str, limit: int, *, among: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """(chunk id, BM25 score), best first; the query's terms are ORed and never parsed as syntax."""
-        wanted = wanted_terms(query)
-        if not wanted or limit < 1 or (among is not None and not len(among)):
+        if limit < 1 or (among is not None and not len(among)):
             return []
         with translated("searching the keyword index"):
             with self._lock:
                 searcher = self._fresh_searcher()
-            if searcher is None:
+            terms = _wanted(searcher, query) if searcher else []
+            if not searcher or not terms:
                 return []
-            terms = [tantivy.Query.term_query(_schema(), "words", _text(term), "freq") for term in wanted]
             query_tree = tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
             if among is None:
                 return _hits(searcher, query_tree, limit)
@@ -155,6 +162,21 @@ class TantivyKeywords:
             restricted = [query_tree, _any_of(among)]
             query_tree = tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in restricted])
             return _hits(searcher, query_tree, limit)
+
+    def holding(self, words: str) -> list[int]:
+        """Chunks that hold every word of ``words``, by the terms that `search` uses, in no order."""
+        with translated("searching the keyword index"):
+            with self._lock:
+                searcher = self._fresh_searcher()
+            terms = _wanted(searcher, words) if searcher else []
+            if not searcher or not terms:
+                return []
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, term) for term in terms])
+            # Without scores the hits come in the order of documents, whose values are read twice as fast.
+            query = tantivy.Query.const_score_query(query, 1.0)
+            hits = searcher.search(query, searcher.num_docs or 1, count=False).hits
+            values = searcher.fast_field_values("chunk", [address for _, address in hits])
+            return [int(chunk) for chunk in values if chunk is not None]
 
     def rarity(self, words: Sequence[str]) -> dict[str, float]:
         """Inverse document frequency of each term, as BM25 weighs it."""
@@ -225,6 +247,37 @@ def _document(chunk: int, weights: Mapping[str, float]) -> tantivy.Document:
         repeat(_text(term), max(1, round(weight))) for term, weight in weights.items()
     )
     return tantivy.Document.from_dict({"chunk": chunk, "words": list(words)}, _schema())
+
+
+def _wanted(searcher: tantivy.Searcher, words: str) -> list[tantivy.Query]:
+    """A query for each term of ``words``, which the best of its alternatives answers."""
+    held = held_languages(lambda term: int(searcher.doc_freq("words", term)))
+    signs = {code: _holding(LANGUAGE_TERMS[code]) for code in held}
+    return [
+        _holding(next(iter(terms)))
+        if len(terms) == 1  # in all languages
+        else tantivy.Query.disjunction_max_query(
+            [_in_languages(_holding(term), codes, signs) for term, codes in terms.items()]
+        )
+        for terms in wanted_terms(words, held)
+    ]
+
+
+def _holding(term: str) -> tantivy.Query:
+    return tantivy.Query.term_query(_schema(), "words", _text(term), "freq")
+
+
+def _in_languages(
+    query: tantivy.Query, codes: Sequence[str], signs: Mapping[str, tantivy.Query]
+) -> tantivy.Query:
+    """``query`` in chunks that have the sign of one of ``codes``; those without have that of ""."""
+    parts = [(tantivy.Occur.Must, query)]
+    if "" in codes:
+        parts += [(tantivy.Occur.MustNot, sign) for code, sign in signs.items() if code not in codes]
+    else:
+        some = tantivy.Query.boolean_query([(tantivy.Occur.Should, signs[code]) for code in codes])
+        parts.append((tantivy.Occur.Must, tantivy.Query.const_score_query(some, 0.0)))
+    return tantivy.Query.boolean_query(parts)
 
 
 def _any_of(chunks: Sequence[int]) -> tantivy.Query:

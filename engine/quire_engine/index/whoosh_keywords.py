@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from quire_engine.index.whoosh_search import LiveSegment, PostingsCache, Snapshot
 
 _T = TypeVar("_T")
-_FORMAT = 4
+_FORMAT = 5
 """Raised when what is indexed for the same chunk changes; an index of another format is built anew."""
 _ATTEMPTS = 10
 
@@ -138,12 +138,23 @@ class WhooshKeywords:
         self, query: str, limit: int, *, among: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """(chunk id, BM25F score), best first; the query's terms are ORed and never parsed as syntax."""
-        wanted = wanted_terms(query)
-        if not wanted or limit < 1:
+        if limit < 1:
             return []
         with translated("searching the keyword index"), self._lock:
             snapshot = self._patiently(self._fresh_snapshot)
-            return snapshot.search(wanted, limit, among) if snapshot else []
+            if snapshot is None:
+                return []
+            wanted = wanted_terms(query, snapshot.languages)
+            return snapshot.search(wanted, limit, among) if wanted else []
+
+    def holding(self, words: str) -> list[int]:
+        """Chunks that hold every word of ``words``, by the terms that `search` uses, in no order."""
+        with translated("searching the keyword index"), self._lock:
+            snapshot = self._patiently(self._fresh_snapshot)
+            if snapshot is None:
+                return []
+            wanted = wanted_terms(words, snapshot.languages)
+            return snapshot.holding(wanted) if wanted else []
 
     def rarity(self, words: Sequence[str]) -> dict[str, float]:
         """Inverse document frequency of each term, as BM25 weighs it."""

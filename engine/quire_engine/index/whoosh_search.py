@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from whoosh.codec.whoosh3 import W3Segment
 
+from quire_engine.analysis import Alternatives
 from quire_engine.index import bm25
+from quire_engine.index.keywords import LANGUAGE_TERMS, held_languages
 from quire_engine.index.whoosh_segments import SegmentFile
 
 _Postings = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -48,6 +51,21 @@ class PostingsCache:
 
 def _size(postings: _Postings | None) -> int:
     return 200 if postings is None else 300 + postings[0].nbytes + postings[1].nbytes
+
+
+def _joined(parts: Iterable[_Postings | None], *, apart: bool) -> _Postings | None:
+    """The postings of ``parts``; unless they are ``apart``, a document in several has its highest weight."""
+    present = [part for part in parts if part is not None]
+    if len(present) < 2:
+        return present[0] if present else None
+    documents = np.concatenate([part[0] for part in present])
+    weights = np.concatenate([part[1] for part in present])
+    if apart:
+        return documents, weights
+    once, places = np.unique(documents, return_inverse=True)
+    highest = np.zeros(len(once), np.float32)
+    np.maximum.at(highest, places, weights)
+    return once, highest
 
 
 @dataclass(frozen=True)
@@ -114,13 +132,16 @@ class Snapshot:
         self._cache = cache
 
     def search(
-        self, terms: Sequence[str], limit: int, among: Sequence[int] | None
+        self, terms: Sequence[Alternatives], limit: int, among: Sequence[int] | None
     ) -> list[tuple[int, float]]:
-        """(chunk id, BM25 score), best first, of documents that hold any of ``terms``."""
+        """(chunk id, BM25 score), best first, of documents that hold any of ``terms``.
+
+        The alternatives of each count as one term, with the weight of the heaviest.
+        """
         all_scores = np.zeros(len(self._ids))
         scores = [all_scores[start:end] for start, end in pairwise(self._ends)]
-        for term in terms:
-            found = self._postings(term)
+        for alternatives in terms:
+            found = self._found(alternatives)
             weight = bm25.inverse_document_frequency(self.count, self._having(found)) * (bm25.K1 + 1)
             for part, score, saturation in zip(found, scores, self._saturation, strict=True):
                 if part is not None:
@@ -136,9 +157,59 @@ class Snapshot:
                 score *= mask
         return bm25.best(self._ids, all_scores, limit)
 
+    def holding(self, terms: Sequence[Alternatives]) -> list[int]:
+        """The chunks of the documents that hold all of ``terms``, each in one of its alternatives."""
+        found = [self._found(alternatives) for alternatives in terms]
+        chunks: list[int] = []
+        for segment, *parts in zip(self.segments, *found, strict=True):
+            present = sorted((part[0] for part in parts if part is not None), key=len)
+            if len(present) < len(terms) or not present:
+                continue
+            mask = segment.mask.copy()
+            for documents in present:
+                having = np.zeros(len(mask), np.bool_)
+                having[documents] = True
+                mask &= having
+            chunks += segment.file.ids[mask].tolist()
+        return chunks
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The languages whose stems documents hold."""
+        return held_languages(self.frequency)
+
+    @cached_property
+    def _spoken(self) -> list[NDArray[np.uint8]]:
+        """The language of each document of each segment: 1 for the first of `languages`, 0 for none."""
+        spoken = [np.zeros(len(part.file.ids), np.uint8) for part in self.segments]
+        for number, code in enumerate(self.languages, start=1):
+            for of_documents, found in zip(spoken, self._postings(LANGUAGE_TERMS[code]), strict=True):
+                if found is not None:
+                    of_documents[found[0]] = number
+        return spoken
+
     def frequency(self, term: str) -> int:
         """How many live documents hold ``term``."""
         return self._having(self._postings(term))
+
+    def _found(self, alternatives: Alternatives) -> list[_Postings | None]:
+        """In each segment, the postings of the ``alternatives`` in documents of their languages, joined."""
+        if len(alternatives) == 1:  # of all languages
+            return self._postings(next(iter(alternatives)))
+        found = [self._restricted(term, codes) for term, codes in alternatives.items()]
+        languages = list(chain.from_iterable(alternatives.values()))
+        apart = len(languages) == len(set(languages))  # then no document has two of them
+        return [_joined(parts, apart=apart) for parts in zip(*found, strict=True)]
+
+    def _restricted(self, term: str, codes: Sequence[str]) -> list[_Postings | None]:
+        wanted = np.array([code in codes for code in ("", *self.languages)])
+        restricted: list[_Postings | None] = []
+        for spoken, found in zip(self._spoken, self._postings(term), strict=True):
+            if found is not None:
+                kept = wanted[spoken[found[0]]]
+                found = (found[0][kept], found[1][kept]) if kept.any() else None
+            restricted.append(found)
+        return restricted
 
     def _postings(self, term: str) -> list[_Postings | None]:
         key = term.encode("utf-8", "surrogatepass")

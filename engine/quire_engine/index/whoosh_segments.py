@@ -19,6 +19,7 @@ from whoosh.filedb.compound import CompoundStorage
 from whoosh.filedb.structfile import StructFile
 from whoosh.util.numeric import byte_to_length
 
+from quire_engine.index import bm25
 from quire_engine.index.whoosh_postings import Postings, decode, decode_all, encode
 from quire_engine.index.whoosh_terms import TermsFile, TermsTable
 from quire_engine.privacy import private
@@ -57,7 +58,7 @@ class SegmentFile:
         """The chunk of each document."""
         lengths = np.frombuffer(part(W3Codec.column_filename(segment, LENGTHS)), ">u4")
         self.lengths: NDArray[np.int64] = lengths.astype(np.int64)
-        """The length of each document: the frequencies of its terms, added."""
+        """The length of each document: the weights of its terms, in whole numbers, added."""
         codes = np.frombuffer(part(W3Codec.column_filename(segment, _LENGTH_CODES)), np.uint8)
         self.rounded_lengths: NDArray[np.int64] = _LENGTH_OF_CODE[codes]
         """The same as Whoosh keeps and scores them."""
@@ -112,7 +113,7 @@ def write_chunks(folder: Path, index: str, chunks: Mapping[int, Mapping[str, flo
         chain.from_iterable(terms.values() for terms in chunks.values()), np.float32, len(numbers)
     )
     documents = np.repeat(np.arange(len(chunks)), [len(terms) for terms in chunks.values()])
-    frequencies = np.maximum(1, np.rint(weights))
+    frequencies = np.maximum(weights >= bm25.FAINT, np.rint(weights))
     lengths = np.bincount(documents, frequencies, len(chunks)).astype(np.int64)
 
     terms = [term.encode("utf-8", "surrogatepass") for term in known]

@@ -49,3 +49,14 @@ def test_passages_that_become_many_are_indexed_again(index: Index) -> None:
     index.put("a.md", sections(MANY_PASSAGES + 1))
     rows = index.writer.outbox.page(0, 3 * MANY_PASSAGES)
     assert sum(operation == "add" for _, operation, _ in rows) >= MANY_PASSAGES - 1
+
+
+def test_passages_are_in_their_own_language_and_short_ones_in_the_notes(index: Index) -> None:
+    german = "Der Ofen in der Werkstatt ist warm und die Katze liegt davor, " * 2
+    english = "The kiln in the workshop is warm and the cat lies in front of it, " * 2
+    text = f"# Eins\n\n{german}\n\n# Auch\n\n{german}\n\n# Zwei\n\nRosen schneiden.\n\n# Drei\n\n{english}\n"
+    note, chunks = index.parsed("ofen.md", text)
+    index.put("ofen.md", text)
+    assert [fields["language"] for fields in note_fields(note, chunks)] == ["de", "de", "de", "en"]
+    stored = dict(index.writer.outbox.fields([chunk.id for chunk in chunks]))
+    assert [stored[chunk.id]["language"] for chunk in chunks] == ["de", "de", "de", "en"]

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quire_engine.analysis import terms
 from quire_engine.errors import ConfigError, StoreError
 from quire_engine.index.keywords import FIELD_WEIGHTS, open_keywords, weighted_terms
 from quire_engine.interfaces import KeywordIndex
@@ -98,6 +99,8 @@ class TestSearch:
             ("CAFE creme", [7]),
             ("Émile", [7]),
             ("장미", [8]),
+            ("木", [4]),
+            ("ดู", [5]),
             ("umbrella", [2**63 - 1]),
             ("1240", [2]),
             ("nothing of that kind", []),
@@ -106,6 +109,49 @@ class TestSearch:
     )
     def test_finds_words_in_any_script(self, filled: KeywordIndex, query: str, expected: list[int]) -> None:
         assert ids(filled.search(query, 10)) == expected
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+                | st.sampled_from(
+                    ["Häuser", "mangées", "книгами", "الكتاب", "کتابها", "किताबें", "running", "Die"]
+                ),
+                st.sampled_from(["", "en", "de", "fr", "fa", "ne", "ru", "zh", "xx"]),
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    @settings(max_examples=30)
+    def test_every_word_is_found_whatever_its_chunk_was_taken_for(
+        self, opening: Open, tmp_path_factory: pytest.TempPathFactory, said: list[tuple[str, str]]
+    ) -> None:
+        writer = opening(tmp_path_factory.mktemp("agreeing"), writable=True)
+        # The title keeps its stop words.
+        writer.apply(
+            [], [(n, fields("", title=w, language=code)) for n, (w, code) in enumerate(said)], 1, "db"
+        )
+        for number, (word, language) in enumerate(said):
+            if terms(word, language, keep_stop_words=True) and " " not in word:
+                assert number in ids(writer.search(word, 10)), (word, language)
+                assert number in writer.holding(word)
+        writer.close()
+
+    def test_a_word_has_the_forms_of_each_chunks_language(self, writer: KeywordIndex) -> None:
+        texts = {
+            1: ("The cities", "en"),
+            2: ("alte Häuser", "de"),
+            3: ("Hauser is a name", "en"),
+            4: ("casas", "es"),
+        }
+        chunks = [(chunk, fields(text, language=code)) for chunk, (text, code) in texts.items()]
+        writer.apply([], chunks, 1, "db")
+        assert ids(writer.search("city", 5)) == [1]
+        assert ids(writer.search("Haus", 5)) == [2]
+        assert set(ids(writer.search("Häuser", 5))) == {2, 3}
+        assert ids(writer.search("casa", 5)) == [4]
+        assert writer.holding("altes Haus") == [2]
 
     def test_terms_are_joined_by_or_and_more_of_them_are_better(self, filled: KeywordIndex) -> None:
         found = filled.search("roses kiln", 10)
@@ -163,6 +209,61 @@ class TestSearch:
         for thread in threads:
             thread.join()
         assert found == [[2, 3]] * 8
+
+
+class TestHolding:
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            ("roses", {1, 3}),
+            ("the ROSE and a kiln", {3}),
+            ("kiln 1240 degrees", {2}),
+            ("roses umbrella", set()),
+            ("京都の庭", {4}),
+            ("Café d'Émile", {7}),
+            ("umbrella", {2**63 - 1}),
+            ("nothing", set()),
+            ("roses nothing", set()),
+            ("the of and", set()),
+            (" -+* ", set()),
+        ],
+    )
+    def test_every_word_must_be_there(self, filled: KeywordIndex, words: str, expected: set[int]) -> None:
+        assert set(filled.holding(words)) == expected
+
+    def test_stop_words_count_alone_where_they_name_something(self, writer: KeywordIndex) -> None:
+        writer.apply(
+            [], [(1, fields("of a body", title="The Who")), (2, fields("the who in a body"))], 1, "db"
+        )
+        assert writer.holding("the who") == [1]
+
+    def test_what_is_deleted_or_changed_holds_nothing_of_old(self, writer: KeywordIndex) -> None:
+        writer.apply([], [(chunk, fields("old words")) for chunk in range(1, 30)], 1, "db")
+        writer.apply([3], [(5, fields("new words")), (40, fields("old ones"))], 2, "db")
+        assert set(writer.holding("old")) == {*range(1, 30), 40} - {3, 5}
+        assert set(writer.holding("words")) == set(range(1, 30)) - {3}
+        assert writer.holding("new") == [5]
+
+    def test_an_empty_index_holds_nothing(self, writer: KeywordIndex) -> None:
+        assert writer.holding("roses") == []
+
+    @settings(max_examples=25)
+    @given(
+        texts=st.lists(st.lists(st.sampled_from("ash birch cedar elm fir".split())), max_size=12),
+        words=st.lists(st.sampled_from("ash birch cedar elm fir".split()), min_size=1, max_size=3),
+    )
+    def test_is_what_a_look_through_all_texts_finds(
+        self,
+        opening: Open,
+        tmp_path_factory: pytest.TempPathFactory,
+        texts: list[list[str]],
+        words: list[str],
+    ) -> None:
+        index = opening(tmp_path_factory.mktemp("holding"), writable=True)
+        index.apply([], [(number, fields(" ".join(text))) for number, text in enumerate(texts)], 1, "db")
+        expected = {number for number, text in enumerate(texts) if set(words) <= set(text)}
+        assert set(index.holding(" ".join(words))) == expected
+        index.close()
 
 
 class TestFields:
