@@ -20,6 +20,12 @@ third party is called; nothing above that boundary knows them.
 from __future__ import annotations
 
 
+def one_line(error: BaseException) -> str:
+    """What a third party's exception says, as one line of at most 200 printable characters."""
+    text = "".join(char if char.isprintable() else " " for char in str(error) or type(error).__name__)
+    return " ".join(text.split())[:200]
+
+
 class QuireError(Exception):
     """The root of all errors that Quire raises on purpose."""
 

@@ -82,13 +82,14 @@ def pull(name: str, colour: bool | None) -> ExitCode:
     return ExitCode.DONE
 
 
-@command.command("use", short_help="Choose what writes answers.")
+@command.command("use", short_help="Choose what writes answers, or another model.")
 @click.argument("name")
 @colour_option
 def use(name: str, colour: bool | None) -> ExitCode:
     """Choose the installed model NAME, or 'extractive' for answers without a language model.
 
-    NAME may also be a GGUF file. The choice is kept in the settings file.
+    NAME may also be a GGUF file, or an embedding model or a reranker, which orders what was found. The choice
+    is kept in the settings file.
     """
     from quire_engine.settings import save
 
@@ -181,5 +182,5 @@ def _choice(name: str, settings: Settings) -> tuple[str, str]:
             return "answer.model", name
         case "embedding":
             return "embedding.model", name
-        case _:
-            raise wrong_usage(f"{name} is a {model.kind}, which needs no choosing")
+        case "reranker":
+            return "retrieval.reranker", name

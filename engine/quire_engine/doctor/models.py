@@ -16,11 +16,13 @@ def examine_models(settings: Settings, report: ProgressReport) -> Iterator[Findi
     """Read the weights of every installed model, and compare them with the catalogue's checksums."""
     yield guarded("embedding model", lambda: _embedding_model(settings, report))
     yield guarded("language model", lambda: _language_model(settings))
-    yield from _language_models(settings, report)
+    yield guarded("reranker", lambda: _reranker(settings))
+    yield from _other_models(settings, report)
 
 
 def _embedding_model(settings: Settings, report: ProgressReport) -> Finding:
-    from quire_engine.inference.catalogue import checked_embedding_model, embedding_model_folder, verify_model
+    from quire_engine.inference.catalogue import checked_embedding_model, embedding_model_folder
+    from quire_engine.inference.installed import verify_model
 
     report("reading the embedding model", 0, 0)
     embedding_model_folder(settings.embedding.model)  # says best what is wrong when it is not there
@@ -52,8 +54,19 @@ def _language_model(settings: Settings) -> Finding:
     return Finding("language model", True, f"{place.stem} writes answers (llama-cpp-python {version})")
 
 
-def _language_models(settings: Settings, report: ProgressReport) -> Iterator[Finding]:
-    from quire_engine.inference.catalogue import installed_models
+def _reranker(settings: Settings) -> Finding:
+    from quire_engine.inference.catalogue import locate_reranker
+    from quire_engine.inference.heads import relevance_config
+
+    place = locate_reranker(settings.retrieval)  # raises when the chosen one is not there
+    if place is None:
+        return Finding("reranker", True, "none")
+    relevance_config(place)  # raises when it cannot be run
+    return Finding("reranker", True, f"{place.name} orders what was found")
+
+
+def _other_models(settings: Settings, report: ProgressReport) -> Iterator[Finding]:
+    from quire_engine.inference.installed import installed_models
 
     try:
         models = installed_models(settings)
@@ -71,7 +84,7 @@ def _verified(name: str, settings: Settings) -> Finding:
 
     A damaged file stays where it is: it may be the user's only copy of what cost an hour to fetch.
     """
-    from quire_engine.inference.catalogue import verify_model
+    from quire_engine.inference.installed import verify_model
 
     try:
         model = verify_model(name, settings)

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quire_engine.inference.batches import INPUTS
+from quire_engine.inference.heads import RELEVANCE, tells_texts_apart
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -18,11 +21,14 @@ _MASKED = -10_000.0
 """Added to the attention score of padding; finite also in half precision, and its exponential is 0."""
 
 
-def bert_graph(folder: Path, pooling: str) -> Any | None:
+def bert_graph(folder: Path, head: str) -> Any | None:
     """The network in ``folder`` as an `openvino.Model`, or ``None`` when it is not a plain BERT encoder.
 
     Inputs: ``input_ids`` and ``attention_mask``, int64 of shape (batch, length). Output: unit vectors,
-    float32 of shape (batch, dimensions), pooled by ``mean`` or ``cls``. Raises whatever reading files raises.
+    float32 of shape (batch, dimensions), when ``head`` pools (``mean`` or ``cls``). The head ``relevance`` is
+    that of `transformers.BertForSequenceClassification`: ``token_type_ids`` are a third input, unless the
+    model knows a single type, and the output is one logit a row, of shape (batch, 1). Raises whatever reading
+    files raises.
     """
     from safetensors.numpy import load_file
 
@@ -37,7 +43,7 @@ def bert_graph(folder: Path, pooling: str) -> Any | None:
         return None
     weights = {name.removeprefix("bert."): array for name, array in tensors.items()}
     try:
-        return _Graph(config, weights).model(pooling)
+        return _Graph(config, weights).model(head)
     except KeyError:  # a tensor or a dimension under a name that BertModel does not use
         return None
 
@@ -52,35 +58,41 @@ class _Graph:
         self._heads = int(config["num_attention_heads"])
         self._width = int(config["hidden_size"])
         self._epsilon = float(config["layer_norm_eps"])
+        self._typed = tells_texts_apart(config)
 
-    def model(self, pooling: str) -> Any:
+    def model(self, head: str) -> Any:
         from openvino import Model
 
         op = self._op
         inputs = []
-        for name in ("input_ids", "attention_mask"):
+        for name in INPUTS if head == RELEVANCE and self._typed else INPUTS[:2]:
             parameter = op.parameter([-1, -1], np.int64, name=name)
             parameter.output(0).set_names({name})
             inputs.append(parameter)
         ids, mask = inputs[0], op.convert(inputs[1], "f32")
         bias = op.multiply(op.subtract(mask, self._number(1.0)), self._number(-_MASKED))
         bias = op.unsqueeze(bias, self._integers(1, 2))
-        hidden = self._embedded(ids)
+        hidden = self._embedded(ids, *inputs[2:])
         for layer in range(self._layers):
             hidden = self._layer(hidden, bias, f"encoder.layer.{layer}")
-        pooled = self._mean(hidden, mask) if pooling == "mean" else self._first(hidden)
+        if head == RELEVANCE:
+            return Model([self._relevance(self._first(hidden))], inputs, "bert")
+        pooled = self._mean(hidden, mask) if head == "mean" else self._first(hidden)
         return Model([op.normalize_l2(pooled, self._integers(1), 1e-12, "max")], inputs, "bert")
 
-    def _embedded(self, ids: Any) -> Any:
+    def _embedded(self, ids: Any, types: Any | None = None) -> Any:
         op = self._op
-        # Every token is of type 0: its embedding is added to the positions' once and for all.
         positions = self._weight("embeddings.position_embeddings.weight")
-        positions = positions + self._weight("embeddings.token_type_embeddings.weight")[0]
+        of_types = self._weight("embeddings.token_type_embeddings.weight")
+        if types is None:  # every token is of type 0, whose embedding is added once and for all
+            positions = positions + of_types[0]
         length = op.gather(op.shape_of(ids), self._integers(1), self._integers(0))
         begin, step, axis = self._integers(0), self._integers(1), self._integers(0)
         used = op.slice(op.constant(positions), begin, length, step, axis)
         words = op.constant(self._weight("embeddings.word_embeddings.weight"))
         words = op.gather(words, ids, op.constant(np.int64(0)))
+        if types is not None:
+            words = op.add(words, op.gather(op.constant(of_types), types, op.constant(np.int64(0))))
         return self._norm(op.add(words, op.unsqueeze(used, self._integers(0))), "embeddings.LayerNorm")
 
     def _layer(self, hidden: Any, bias: Any, name: str) -> Any:
@@ -122,6 +134,16 @@ class _Graph:
 
     def _first(self, hidden: Any) -> Any:
         return self._op.gather(hidden, self._op.constant(np.int64(0)), self._op.constant(np.int64(1)))
+
+    def _relevance(self, first: Any) -> Any:
+        """(batch, width) to (batch, outputs), by the pooler and the classifier."""
+        op = self._op
+        for name in ("pooler.dense", "classifier"):
+            product = op.matmul(first, op.constant(self._weight(f"{name}.weight")), False, True)
+            first = op.add(product, op.constant(self._weight(f"{name}.bias").reshape(1, -1)))
+            if name != "classifier":
+                first = op.tanh(first)
+        return first
 
     def _weight(self, name: str) -> NDArray[np.float32]:
         return np.ascontiguousarray(self._weights[name], dtype=np.float32)

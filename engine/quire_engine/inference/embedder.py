@@ -1,23 +1,24 @@
-"""Text to unit vectors: tokenisation, batching and the choice of a runtime."""
+"""Text to unit vectors: tokenisation and batching."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quire_engine import locations
 from quire_engine.errors import ModelError
-from quire_engine.inference.batches import by_length, padded
+from quire_engine.inference.batches import padded, shared_out
 from quire_engine.inference.catalogue import checked_embedding_model
-from quire_engine.inference.token_counter import TokenCounter
+from quire_engine.inference.runtimes import Runtime, open_runtime, runtime_name
+from quire_engine.inference.token_counter import TokenCounter, valid
 from quire_engine.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
@@ -28,31 +29,8 @@ _LONGEST_READ = 4000
 """Characters of a question that are looked at for its readability."""
 _SLAB = 4096
 """Texts that are sorted by length together, and tokenised while the slab before them is computed."""
-_LEAST_BATCH = 128
-"""Tokens; few texts are shared out to all streams, but not in batches that hardly pay."""
 _INPUT_FORMAT = 1
 """Part of the fingerprint; raised when what is fed to the model for the same text changes."""
-
-
-class Runtime(Protocol):
-    """Runs the network; several threads may do so at a time."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def batch_tokens(self) -> int:
-        """The most tokens, padding included, that a batch should hold; may fall when memory is short."""
-
-    @property
-    def parallel(self) -> int:
-        """How many batches are computed at a time."""
-
-    def embed(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
-        """Unit vectors of each batch, float32 of shape (rows, dimensions), in the order of ``batches``.
-
-        Looks ahead: the next batch is taken while the one before it is computed.
-        """
 
 
 class SentenceEmbedder:
@@ -105,7 +83,7 @@ class SentenceEmbedder:
             return self._runtime
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return self._counter.count([_valid(text) for text in texts])
+        return self._counter.count([valid(text) for text in texts])
 
     @cached_property
     def _counter(self) -> TokenCounter:
@@ -126,12 +104,11 @@ class SentenceEmbedder:
         def batches() -> Iterator[Batch]:
             for start, tokens in self._tokenized(texts):
                 lengths = [len(ids) for ids in tokens]
-                share = max(_LEAST_BATCH, -(-sum(lengths) // runtime.parallel))
-                for rows in by_length(lengths, min(runtime.batch_tokens, share)):
+                for rows in shared_out(lengths, runtime.batch_tokens, runtime.parallel):
                     taken.append([start + row for row in rows])
                     yield padded([tokens[row] for row in rows])
 
-        for found in runtime.embed(batches()):
+        for found in runtime.run(batches()):
             vectors[taken.popleft()] = found
         return vectors
 
@@ -150,7 +127,7 @@ class SentenceEmbedder:
                 yield start, tokens
 
     def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._tokenizer.encode_batch([_valid(text) for text in texts])]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch([valid(text) for text in texts])]
 
     def embed_query(self, text: str) -> FloatArray:
         vector: FloatArray = self.embed_passages([text])[0]
@@ -162,7 +139,7 @@ class SentenceEmbedder:
         A word counts with its letters when the vocabulary holds it whole; one that falls apart counts by
         the share of the average piece: a model that must spell a word has hardly seen it.
         """
-        text = _valid(text)
+        text = valid(text)
         encoding = self._tokenizer.encode(text[:_LONGEST_READ], add_special_tokens=False)
         ids: list[int] = []
         offsets: list[tuple[int, int]] = []
@@ -188,11 +165,6 @@ class SentenceEmbedder:
         return known / total if total else 0.0
 
 
-def _valid(text: str) -> str:
-    """``text`` without lone surrogates, at the same length; tokenizers take none."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
 _shared: dict[tuple[str, ...], SentenceEmbedder] = {}
 _sharing = threading.Lock()
 
@@ -213,26 +185,8 @@ def open_embedder(settings: EmbeddingSettings) -> SentenceEmbedder:
     Raises `ModelError` when the model is missing, damaged or of a kind that cannot be run.
     """
     folder, digest, name = checked_embedding_model(settings.model)
-    runtime = settings.runtime
-    if runtime == "auto":
-        runtime = "torch" if _cuda_present() else "openvino"
 
     def make() -> Runtime:
-        if runtime == "torch":
-            from quire_engine.inference.torch_runtime import TorchRuntime
+        return open_runtime(folder, digest, settings, "embedding")
 
-            return TorchRuntime(folder, settings)
-        from quire_engine.inference.openvino_runtime import OpenVINORuntime
-
-        return OpenVINORuntime(folder, digest, settings)
-
-    return SentenceEmbedder(folder, digest, name, make, runtime)
-
-
-def _cuda_present() -> bool:
-    """Whether torch is worth importing (over a second): only where an NVIDIA driver is loaded."""
-    if not (Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()):
-        return False
-    import torch
-
-    return bool(torch.cuda.is_available())
+    return SentenceEmbedder(folder, digest, name, make, runtime_name(settings))

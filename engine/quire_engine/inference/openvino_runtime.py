@@ -1,4 +1,4 @@
-"""Embeddings on the CPU through OpenVINO: converted once, loaded in a fraction of a second."""
+"""Networks on the CPU through OpenVINO: converted once, loaded in a fraction of a second."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quire_engine import locations
-from quire_engine.errors import ModelError
+from quire_engine.errors import ModelError, one_line
+from quire_engine.inference.batches import INPUTS
 from quire_engine.inference.bert_graph import bert_graph
-from quire_engine.inference.pooling import pooling_mode
+from quire_engine.inference.heads import MODEL_WORDS, RELEVANCE, Task, head_of, tells_texts_apart
 from quire_engine.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from quire_engine.inference.batches import Batch
     from quire_engine.interfaces import FloatArray
 
@@ -35,7 +34,7 @@ _FIRST_USE = threading.Lock()
 
 
 class OpenVINORuntime:
-    """Pooling and normalisation are part of the compiled network.
+    """Pooling and normalisation, or the head of a cross-encoder, are part of the compiled network.
 
     Every core works on a batch of its own: cores that share one wait for each other after each operation,
     and long when other programs run (measured, two cores: the same rate on an idle machine, 1.4 times on a
@@ -49,11 +48,14 @@ class OpenVINORuntime:
     batch_tokens = 512
     """Measured on one core: 160 GFLOP/s, 153 at 256, 163 at 768. A question waits for one batch at most."""
 
-    def __init__(self, folder: Path, digest: str, settings: EmbeddingSettings) -> None:
+    def __init__(
+        self, folder: Path, digest: str, settings: EmbeddingSettings, task: Task = "embedding"
+    ) -> None:
         """Convert the model unless that was done before, and compile it. Raises `ModelError`."""
         ov = _openvino()
         cache = locations.cache_dir() / "openvino"
-        place = cache / f"{digest[:16]}-{_CONVERSION}-{ov.__version__.split('-')[0]}"
+        kept = digest[:16] if task == "embedding" else f"{task}.{digest[:16]}"
+        place = cache / f"{kept}-{_CONVERSION}-{ov.__version__.split('-')[0]}"
         core: Any = ov.Core()
         native_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         config: dict[str, Any] = {
@@ -67,43 +69,46 @@ class OpenVINORuntime:
             config["INFERENCE_NUM_THREADS"] = settings.threads
         model = place / "model.xml"
         if not model.exists():
-            _convert(folder, cache, model)
+            _convert(folder, cache, model, task)
         try:
             self._compiled = core.compile_model(str(model), "CPU", config)
         except RuntimeError:
             # A damaged conversion is the usual reason; it can be made again.
             shutil.rmtree(place, ignore_errors=True)
-            _convert(folder, cache, model)
+            _convert(folder, cache, model, task)
             try:
                 self._compiled = core.compile_model(str(model), "CPU", config)
             except RuntimeError as error:
-                raise ModelError(f"OpenVINO cannot run the embedding model in {folder}: {error}") from error
+                raise ModelError(
+                    f"OpenVINO cannot run the {MODEL_WORDS[task]} in {folder}: {error}"
+                ) from error
         self.parallel = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._streams = ThreadPoolExecutor(self.parallel, thread_name_prefix="quire-openvino")
         self._local = threading.local()
         # When two threads are the first to hand it arrays, openvino waits for one of them while it holds
         # Python's lock, which that one needs: everything stands still. So one thread goes first, alone.
         with _FIRST_USE:
-            self._infer(np.ones((1, 2), np.int64), np.ones((1, 2), np.int64))
+            first = np.ones((1, 2), np.int64)
+            self._infer((first, first, first - 1)[: len(self._compiled.inputs)])
 
-    def embed(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+    def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
         """No more batches are begun than there are streams: a question waits for one of them to end."""
         begun: deque[Future[FloatArray]] = deque()
-        for ids, mask in batches:
+        for batch in batches:
             while len(running := [each for each in begun if not each.done()]) >= self.parallel:
                 wait(running, return_when=FIRST_COMPLETED)
             while begun and begun[0].done():
                 yield begun.popleft().result()
-            begun.append(self._streams.submit(self._infer, ids, mask))
+            begun.append(self._streams.submit(self._infer, batch))
         while begun:
             yield begun.popleft().result()
 
-    def _infer(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> FloatArray:
+    def _infer(self, batch: Batch) -> FloatArray:
         if not hasattr(self._local, "request"):  # it serves one thread at a time
             self._local.request = self._compiled.create_infer_request()
-        output = self._local.request.infer({"input_ids": ids, "attention_mask": mask})
-        vectors: FloatArray = np.array(output[0], dtype=np.float32)
-        return vectors
+        output = self._local.request.infer(dict(zip(INPUTS, batch, strict=False)))
+        rows: FloatArray = np.array(output[0], dtype=np.float32)
+        return rows
 
 
 def _cores() -> int:
@@ -124,17 +129,17 @@ def _openvino() -> Any:
     return openvino
 
 
-def _convert(folder: Path, cache: Path, target: Path) -> None:
+def _convert(folder: Path, cache: Path, target: Path, task: Task) -> None:
     """Write the network in ``folder`` as OpenVINO IR to ``target``, all or nothing.
 
     Conversions of the same weights by other versions are removed.
     """
-    pooling = pooling_mode(folder)
+    head = head_of(folder, task)
     ov = _openvino()
     try:
-        converted = bert_graph(folder, pooling) or _traced(folder, pooling)
+        converted = bert_graph(folder, head) or _traced(folder, head)
     except Exception as error:  # safetensors, torch, transformers and openvino each raise their own
-        raise ModelError(f"embedding model in {folder} cannot be converted: {error}") from error
+        raise ModelError(f"{MODEL_WORDS[task]} in {folder} cannot be converted: {one_line(error)}") from error
     try:
         locations.private_dir(cache)
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
@@ -147,16 +152,16 @@ def _convert(folder: Path, cache: Path, target: Path) -> None:
         raise ModelError(
             f"cannot write the converted model to {cache}: {error}; set QUIRE_CACHE_DIR to another folder"
         ) from error
-    digest = target.parent.name.partition("-")[0]
-    for other in cache.glob(f"{digest}-*"):
+    kept = target.parent.name.partition("-")[0]
+    for other in cache.glob(f"{kept}-*"):
         if other != target.parent:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def _traced(folder: Path, pooling: str) -> Any:
+def _traced(folder: Path, head: str) -> Any:
     """The network as torch and transformers compute it, for architectures that `bert_graph` does not know."""
     import torch
-    from transformers import AutoModel, logging
+    from transformers import AutoModel, AutoModelForSequenceClassification, logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -169,22 +174,34 @@ def _traced(folder: Path, pooling: str) -> Any:
 
         def forward(self, input_ids: Any, attention_mask: Any) -> Any:
             hidden = self.network(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-            if pooling == "cls":
+            if head == "cls":
                 pooled = hidden[:, 0]
             else:
                 weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
                 pooled = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
             return torch.nn.functional.normalize(pooled, dim=1)
 
+    class Relevance(torch.nn.Module):
+        def __init__(self, network: Any) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any = None) -> Any:
+            types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+            return self.network(input_ids=input_ids, attention_mask=attention_mask, **types).logits
+
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing notes about constants; the tests compare real vectors
-        network = AutoModel.from_pretrained(
+        warnings.simplefilter("ignore")  # tracing notes about constants; the tests compare real outputs
+        relevance = head == RELEVANCE
+        network = (AutoModelForSequenceClassification if relevance else AutoModel).from_pretrained(
             folder, attn_implementation="eager", use_safetensors=True, local_files_only=True
-        ).eval()
+        )
         example = torch.ones(2, 16, dtype=torch.long)
         dynamic = ov.PartialShape([-1, -1])
+        typed = relevance and tells_texts_apart(network.config.to_dict())
+        inputs = INPUTS if typed else INPUTS[:2]
         return ov.convert_model(
-            Pooled(network),
-            example_input={"input_ids": example, "attention_mask": example},
-            input=[("input_ids", dynamic, ov.Type.i64), ("attention_mask", dynamic, ov.Type.i64)],
+            (Relevance if relevance else Pooled)(network.eval()),
+            example_input={name: example if name != INPUTS[2] else example - 1 for name in inputs},
+            input=[(name, dynamic, ov.Type.i64) for name in inputs],
         )

@@ -30,6 +30,11 @@ _SEPARATOR_HERE_ALONE = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
 """White space to Python, removed by the tokenizer: what stands around it is one word there."""
 
 
+def valid(text: str) -> str:
+    """``text`` without lone surrogates, at the same length; tokenizers take none."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 class TokenCounter:
     """Exact token counts, special tokens not included, of a `tokenizers.Tokenizer` without truncation.
 

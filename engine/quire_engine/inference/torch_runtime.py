@@ -1,20 +1,24 @@
-"""Embeddings through sentence-transformers and torch: half precision on CUDA, float32 on the CPU."""
+"""Networks through sentence-transformers and torch: half precision on CUDA, float32 on the CPU."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from quire_engine.errors import ModelError
+from quire_engine.errors import ModelError, one_line
+from quire_engine.inference.batches import INPUTS
+from quire_engine.inference.heads import MODEL_WORDS, Task
 from quire_engine.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from quire_engine.inference.batches import Batch
     from quire_engine.interfaces import FloatArray
 
@@ -30,13 +34,13 @@ log = logging.getLogger(__name__)
 
 
 class _Flight(NamedTuple):
-    """A batch, or a part of one, on its way: its vectors are in ``host`` when ``landed`` has happened."""
+    """A batch, or a part of one, on its way: its rows are in ``host`` when ``landed`` has happened."""
 
     host: Any
     landed: Any
     """A CUDA event; ``None`` on the CPU, where nothing is asynchronous."""
 
-    def vectors(self) -> FloatArray:
+    def rows(self) -> FloatArray:
         if self.landed is not None:
             self.landed.synchronize()
         found: FloatArray = self.host.numpy()
@@ -53,55 +57,56 @@ class TorchRuntime:
     name = "torch"
     parallel = 1
 
-    def __init__(self, folder: Path, settings: EmbeddingSettings) -> None:
+    def __init__(self, folder: Path, settings: EmbeddingSettings, task: Task = "embedding") -> None:
         """Load the model onto CUDA where there is one. Raises `ModelError`."""
         import torch
-        from sentence_transformers import SentenceTransformer
 
         self._torch = torch
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            self._model: Any = SentenceTransformer(str(folder), device=self._device, local_files_only=True)
+            self._model = _loaded(folder, self._device, task)
         except Exception as error:  # whatever transformers, safetensors or torch raise
-            raise ModelError(f"embedding model in {folder} cannot be loaded: {error}") from error
+            reason = one_line(error)
+            raise ModelError(f"{MODEL_WORDS[task]} in {folder} cannot be loaded: {reason}") from error
         self._model.eval()
         self._batch_tokens = _CPU_TOKENS
         if self._device == "cuda":
             self._model.half()
             self._batch_tokens = _CUDA_TOKENS
         self._launching = threading.Lock()
+        self._task = task
 
     @property
     def batch_tokens(self) -> int:
         return self._batch_tokens
 
-    def embed(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+    def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
         """At most `_AHEAD` batches are on the device; the next one is made meanwhile."""
         flying: deque[list[_Flight]] = deque()
-        for ids, mask in batches:
+        for batch in batches:
             if len(flying) == _AHEAD:
                 yield _landed(flying.popleft())
-            flying.append(self._launch(ids, mask))
+            flying.append(self._launch(batch))
         while flying:
             yield _landed(flying.popleft())
 
-    def _launch(self, ids: Any, mask: Any) -> list[_Flight]:
+    def _launch(self, batch: Batch) -> list[_Flight]:
         """Start one batch in as many parts as memory asks for.
 
         One thread launches at a time, which takes milliseconds: the device's memory is short for all alike.
         """
         flights: list[_Flight] = []
         with self._launching:
-            begin = 0
-            while begin < len(ids):
-                rows = max(1, self._batch_tokens // ids.shape[1])
-                part = slice(begin, begin + rows)
+            begin, (count, length) = 0, batch[0].shape
+            while begin < count:
+                rows = max(1, self._batch_tokens // length)
+                part = [values[begin : begin + rows] for values in batch]
                 try:
-                    flights.append(self._forward(ids[part], mask[part]))
+                    flights.append(self._forward(part))
                 except self._torch.cuda.OutOfMemoryError:
-                    self._make_room(*ids[part].shape)
+                    self._make_room(*part[0].shape)
                     continue
                 begin += rows
         return flights
@@ -113,22 +118,25 @@ class TorchRuntime:
             self._batch_tokens = rows * length // 2
             log.warning("GPU memory is short: batches of at most %d tokens from now on", self._batch_tokens)
             return
-        log.warning("GPU memory is too short for a single passage: the CPU embeds from now on")
+        log.warning("GPU memory is too short for a single text: the CPU computes from now on")
         self._device = "cpu"
         self._batch_tokens = _CPU_TOKENS
         self._model.to("cpu").float()
         self._torch.cuda.empty_cache()
 
-    def _forward(self, ids: Any, mask: Any) -> _Flight:
+    def _forward(self, part: Sequence[NDArray[np.int64]]) -> _Flight:
         torch = self._torch
         with torch.inference_mode():
-            features = {"input_ids": self._staged(ids), "attention_mask": self._staged(mask)}
-            vectors = self._model(features)["sentence_embedding"].float()
-            vectors = torch.nn.functional.normalize(vectors, dim=1)
+            features = {name: self._staged(values) for name, values in zip(INPUTS, part, strict=False)}
+            if self._task == "relevance":
+                rows = self._model.model(**features).logits.float()
+            else:
+                vectors = self._model(features)["sentence_embedding"].float()
+                rows = torch.nn.functional.normalize(vectors, dim=1)
             if self._device == "cpu":
-                return _Flight(vectors, None)
-            host = torch.empty(vectors.shape, dtype=vectors.dtype, pin_memory=True)
-            host.copy_(vectors, non_blocking=True)
+                return _Flight(rows, None)
+            host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
+            host.copy_(rows, non_blocking=True)
             landed = torch.cuda.Event()
             landed.record()
             return _Flight(host, landed)
@@ -144,5 +152,17 @@ class TorchRuntime:
         return staged.to(self._device, non_blocking=pinned)
 
 
+def _loaded(folder: Path, device: str, task: Task) -> Any:
+    """The model of sentence-transformers; raises whatever transformers, safetensors or torch raise."""
+    from sentence_transformers import CrossEncoder, SentenceTransformer
+
+    if task == "embedding":
+        return SentenceTransformer(str(folder), device=device, local_files_only=True)
+    from torch import nn
+
+    # What is given is not looked up by the name that the folder's configuration has for it.
+    return CrossEncoder(str(folder), device=device, local_files_only=True, activation_fn=nn.Identity())
+
+
 def _landed(flights: list[_Flight]) -> FloatArray:
-    return np.concatenate([flight.vectors() for flight in flights])
+    return np.concatenate([flight.rows() for flight in flights])

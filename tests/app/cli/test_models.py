@@ -75,6 +75,20 @@ class TestUse:
         assert quire("models", "use", str(file)).code == 0
         assert quire("models", "list", "--json").json["answering"] == str(file)
 
+    def test_takes_a_reranker(self, quire: Quire, models_dir: Path, tmp_path: Path) -> None:
+        for name in ("one", "two"):
+            (models_dir / name).mkdir()
+            (models_dir / name / "model.safetensors").write_bytes(b"weights")
+            config = '{"architectures": ["BertForSequenceClassification"]}'
+            (models_dir / name / "config.json").write_text(config)
+        assert "reranker" in rows(quire("models", "list").out)["two"]
+        assert quire("models", "use", "two").code == 0
+        assert 'reranker = "two"' in (tmp_path / "config.toml").read_text()
+        listed = quire("models", "list", "--json").json["models"]
+        assert [model["name"] for model in listed if model["kind"] == "reranker" and model["in_use"]] == [
+            "two"
+        ]
+
     def test_an_unknown_name_is_wrong_usage(self, quire: Quire) -> None:
         outcome = quire("models", "use", "no-such-model")
         assert outcome.code == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import tiny_cross_encoder
 
 from quire_engine import locations
 from quire_engine.doctor import Finding, Remedy, diagnose, repair
@@ -18,7 +19,7 @@ from quire_engine.doctor.machine import examine_machine
 from quire_engine.doctor.watching import examine_watching, in_use
 from quire_engine.inference import catalogue
 from quire_engine.records import SkippedNote
-from quire_engine.settings import AnswerSettings, EmbeddingSettings, Settings
+from quire_engine.settings import AnswerSettings, EmbeddingSettings, RetrievalSettings, Settings
 from quire_engine.vault import scanner
 from quire_engine.vault.scanner import ScanResult, scan
 
@@ -149,6 +150,29 @@ class TestModels:
         found = examined(None, Settings(answer=AnswerSettings(model=entry.name)))["language model"]
         assert not found.ok
         assert f"quire models pull {entry.name}" in found.detail
+
+    def test_a_chosen_reranker_must_be_there(self, places: Path) -> None:
+        entry = next(entry for entry in catalogue.catalogue() if entry.kind == "reranker")
+        found = examined(None, Settings(retrieval=RetrievalSettings(reranker=entry.name)))["reranker"]
+        assert not found.ok
+        assert f"quire models pull {entry.name}" in found.detail
+
+    def test_an_installed_reranker_is_examined(self, places: Path) -> None:
+        assert examined(None)["reranker"].detail == "none"
+        folder = tiny_cross_encoder.bert(locations.models_dir() / "mine")
+        found = examined(None)
+        assert found["reranker"].detail == "mine orders what was found"
+        assert "of your own" in found["model mine"].detail
+        assert wrong(found) == set()
+        with (folder / "model.safetensors").open("r+b") as weights:
+            weights.truncate(1000)
+        assert wrong(examined(None)) == {"model mine"}
+
+    def test_a_reranker_that_cannot_be_run_is_named(self, places: Path) -> None:
+        tiny_cross_encoder.bert(locations.models_dir() / "mine", num_labels=3)
+        found = examined(None)["reranker"]
+        assert not found.ok
+        assert "has 3 outputs" in found.detail
 
 
 class TestVault:
@@ -332,5 +356,5 @@ class TestPlaces:
         assert not left.exists()
         assert own.exists()
         kept = sorted(folder.name for folder in patient.folder.glob("keywords-*"))
-        assert kept == ["keywords-tantivy-1", "keywords-whoosh-4", "keywords-whoosh-99"]
+        assert kept == ["keywords-tantivy-1", "keywords-whoosh-5", "keywords-whoosh-99"]
         assert patient.examined()["leftovers"].detail == "none"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire_engine.inference.batches import by_length, padded
+from quire_engine.inference.batches import by_length, padded, shared_out
 
 
 class TestByLength:
@@ -17,6 +17,17 @@ class TestByLength:
 
     def test_rows_of_similar_length_are_together_longest_first(self) -> None:
         assert list(by_length([100, 1, 100, 1], 208)) == [[0, 2], [1, 3]]
+
+
+class TestSharedOut:
+    def test_few_rows_go_to_all_who_compute(self) -> None:
+        assert [len(batch) for batch in shared_out([200] * 4, 10_000, 2)] == [2, 2]
+
+    def test_but_not_in_batches_that_hardly_pay(self) -> None:
+        assert [len(batch) for batch in shared_out([16] * 16, 10_000, 16)] == [8, 8]
+
+    def test_the_budget_holds(self) -> None:
+        assert [len(batch) for batch in shared_out([200] * 4, 200, 1)] == [1, 1, 1, 1]
 
 
 class TestPadded:
@@ -33,6 +44,11 @@ class TestPadded:
         shapes = {padded([[1] * lengths[row] for row in b])[0].shape for b in by_length(lengths, budget)}
         assert all(length % 8 == 0 and 0 < length <= 256 for _, length in shapes)
         assert all(rows == 1 or rows * length <= budget for rows, length in shapes)
+
+    def test_types_lie_as_their_tokens_do(self) -> None:
+        ids, mask, types = padded([[7, 8, 9], [5]], [[0, 0, 1], [1]])
+        assert ids.shape == mask.shape == types.shape
+        assert types[:, :3].tolist() == [[0, 0, 1], [1, 0, 0]]
 
     @given(st.lists(st.lists(st.integers(1, 30_000), max_size=20), min_size=1, max_size=20))
     def test_the_mask_tells_the_tokens(self, tokens: list[list[int]]) -> None:

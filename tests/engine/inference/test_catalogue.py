@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,16 +17,17 @@ from quire_engine.inference.catalogue import (
     catalogue,
     check_weights,
     checked_embedding_model,
+    checked_reranker,
     embedding_model_folder,
     find,
-    installed_models,
     locate_language_model,
+    locate_reranker,
     looks_like_gguf,
     read_catalogue,
-    verify_model,
 )
-from quire_engine.records import InstalledModel, ModelDescription
-from quire_engine.settings import AnswerSettings, EmbeddingSettings, Settings
+from quire_engine.inference.installed import installed_models, verify_model
+from quire_engine.records import InstalledModel, ModelDescription, ModelFile
+from quire_engine.settings import AnswerSettings, EmbeddingSettings, RetrievalSettings, Settings
 
 MINILM = "all-MiniLM-L6-v2"
 ENTRY = """
@@ -69,8 +71,32 @@ def entry(name: str, content: bytes) -> ModelDescription:
     )
 
 
-def settings(answer: str = "", embedding: str = MINILM) -> Settings:
-    return Settings(answer=AnswerSettings(model=answer), embedding=EmbeddingSettings(model=embedding))
+def settings(answer: str = "", embedding: str = MINILM, reranker: str = "") -> Settings:
+    return Settings(
+        answer=AnswerSettings(model=answer),
+        embedding=EmbeddingSettings(model=embedding),
+        retrieval=RetrievalSettings(reranker=reranker),
+    )
+
+
+CONFIG = b'{"architectures": ["BertForSequenceClassification"]}'
+
+
+def reranker_entry(name: str = "orders", weights: bytes = b"weights") -> ModelDescription:
+    return replace(
+        entry(name, weights),
+        kind="reranker",
+        file="model.safetensors",
+        companions=(ModelFile("config.json", len(CONFIG), hashlib.sha256(CONFIG).hexdigest()),),
+    )
+
+
+def put_reranker(name: str, weights: bytes = b"weights", place: Path | None = None) -> Path:
+    folder = (place or locations.models_dir()) / name
+    folder.mkdir()
+    (folder / "config.json").write_bytes(CONFIG)
+    (folder / "model.safetensors").write_bytes(weights)
+    return folder
 
 
 def named(name: str, models: list[InstalledModel]) -> InstalledModel:
@@ -78,16 +104,19 @@ def named(name: str, models: list[InstalledModel]) -> InstalledModel:
 
 
 class TestEntries:
-    def test_every_entry_is_pinned_to_one_file_of_one_revision(self) -> None:
+    def test_every_entry_is_pinned_to_files_of_one_revision(self) -> None:
         assert [model.name for model in catalogue()] == [
             "qwen2.5-1.5b-instruct",
             "qwen3-1.7b",
             "qwen3-4b-instruct",
             MINILM,
+            "mmarco-mMiniLMv2-L12-H384-v1",
+            "ms-marco-MiniLM-L6-v2",
         ]
         for model in catalogue():
             assert len(bytes.fromhex(model.revision)) == 20
-            assert len(bytes.fromhex(model.sha256)) == 32
+            assert model.files[-1].sha256 == model.sha256
+            assert all(len(bytes.fromhex(file.sha256)) == 32 for file in model.files)
             assert model.memory_bytes > model.bytes
             assert model.licence == "Apache-2.0"
             assert model.description
@@ -115,6 +144,20 @@ class TestEntries:
 
 
 class TestReading:
+    def test_companions_lie_beside_the_weights(self, tmp_path: Path) -> None:
+        file = tmp_path / "models.toml"
+        companion = f'[[model.companions]]\nfile = "config.json"\nbytes = 3\nsha256 = "{"a" * 64}"\n'
+        file.write_text(ENTRY + companion + ENTRY.replace('name = "small"', 'name = "other"') + companion)
+        small, other = read_catalogue(file)
+        assert small.files == (
+            ModelFile("config.json", 3, "a" * 64),
+            ModelFile("small.gguf", 10, small.sha256),
+        )
+        assert other.file == small.file  # each has a folder of its own
+        file.write_text(ENTRY + companion.replace("config.json", "small.gguf"))
+        with pytest.raises(ModelError, match=r"file 'small\.gguf' occurs twice"):
+            read_catalogue(file)
+
     def test_reads_entries_in_their_order(self, tmp_path: Path) -> None:
         file = tmp_path / "models.toml"
         file.write_text(ENTRY + ENTRY.replace("small", "smaller"))
@@ -325,6 +368,103 @@ class TestLanguageModel:
         assert not looks_like_gguf(put("ggml.gguf", b"lmgg\x03\x00\x00\x00"))
         assert not looks_like_gguf(tmp_path / "missing.gguf")
         assert not looks_like_gguf(tmp_path)
+
+
+class TestRerankers:
+    def test_none_is_installed_at_first(self) -> None:
+        assert locate_reranker(RetrievalSettings()) is None
+        assert checked_reranker(RetrievalSettings()) is None
+
+    def test_the_catalogues_comes_before_the_users_own(self) -> None:
+        put_reranker("a-mine")
+        folder = put_reranker("orders")
+        found = checked_reranker(RetrievalSettings(), known=[reranker_entry()])
+        assert found == (folder, reranker_entry().sha256, "orders")
+
+    def test_the_users_own_is_found_by_its_folders_name(self) -> None:
+        folder = put_reranker("mine")
+        digest = hashlib.sha256(b"weights").hexdigest()
+        for chosen in ("", "mine", str(folder)):
+            assert checked_reranker(RetrievalSettings(reranker=chosen)) == (folder, digest, "mine")
+
+    def test_a_folder_elsewhere_is_found_by_its_path(self, tmp_path: Path) -> None:
+        folder = put_reranker("elsewhere", place=tmp_path)
+        for chosen in (str(folder), "./elsewhere", "elsewhere"):
+            assert locate_reranker(RetrievalSettings(reranker=chosen)) == folder
+
+    def test_none_stands_for_none(self) -> None:
+        put_reranker("mine")
+        put_reranker("none")
+        assert locate_reranker(RetrievalSettings(reranker="none")) is None
+
+    @pytest.mark.parametrize("content", [b'{"architectures": ["BertModel"]}', b"{}", b"[1]", b"\xff", None])
+    def test_folders_of_other_models_are_not_taken(self, content: bytes | None) -> None:
+        folder = put_reranker("mine")
+        (folder / "config.json").unlink()
+        if content is not None:
+            (folder / "config.json").write_bytes(content)
+        put_reranker(".hidden")
+        (put_reranker("unfinished") / "model.safetensors").unlink()
+        assert locate_reranker(RetrievalSettings()) is None
+        assert not any(model.path for model in installed_models(settings()) if model.kind == "reranker")
+
+    @pytest.mark.parametrize(
+        ("choice", "complaint"),
+        [
+            ("ms-marco-MiniLM-L6-v2", r"not installed; .* 'quire models pull ms-marco-MiniLM-L6-v2'"),
+            ("ms-marco-MiniLM-L6", r"did you mean 'ms-marco-MiniLM-L6-v2'"),
+            (MINILM, r"is for embedding and cannot order hits; check retrieval\.reranker"),
+            ("qwen3-1.7b", "is for language and cannot order hits"),
+            ("/nowhere/at-all", r"'/nowhere/at-all' does not exist; check retrieval\.reranker"),
+            ("a\0/b", "does not exist"),
+        ],
+    )
+    def test_a_choice_that_is_not_there_is_an_error(self, choice: str, complaint: str) -> None:
+        with pytest.raises(ModelError, match=complaint):
+            checked_reranker(RetrievalSettings(reranker=choice))
+
+    def test_a_folder_without_weights_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(ModelError, match=r"holds no model\.safetensors"):
+            checked_reranker(RetrievalSettings(reranker=str(tmp_path)))
+
+    @pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
+    @pytest.mark.parametrize("content", [b"x", b"weigths", CONFIG[::-1], None])
+    def test_each_file_of_the_catalogues_must_be_the_described_one(
+        self, file: str, content: bytes | None
+    ) -> None:
+        folder = put_reranker("orders")
+        known = [reranker_entry()]
+        (folder / file).unlink()
+        if content is not None:
+            (folder / file).write_bytes(content)
+        with pytest.raises(ModelError, match="quire models pull orders"):
+            checked_reranker(RetrievalSettings(reranker="orders"), known=known)
+        with pytest.raises(ModelError, match="quire models pull orders"):
+            verify_model("orders", settings(), known=known)
+
+    def test_are_listed_with_what_is_in_use(self, tmp_path: Path) -> None:
+        catalogued, own = put_reranker("orders"), put_reranker("mine")
+        elsewhere = put_reranker("elsewhere", place=tmp_path)
+        known = [reranker_entry(), reranker_entry("missing")]
+
+        def listed(choice: str) -> list[tuple[str, str | None, bool]]:
+            models = installed_models(settings(reranker=choice), known=known)
+            return [(model.name, model.path, model.in_use) for model in models if model.kind == "reranker"]
+
+        assert listed("") == [
+            ("orders", str(catalogued), True),
+            ("missing", None, False),
+            ("mine", str(own), False),
+        ]
+        assert [use for *_, use in listed("mine")] == [False, False, True]
+        assert not any(use for *_, use in listed("none"))
+        assert not any(use for *_, use in listed("missing"))
+        assert listed(str(elsewhere))[-1] == (str(elsewhere), str(elsewhere), True)
+
+    def test_the_users_own_is_checked_by_its_header(self) -> None:
+        put_reranker("mine")
+        with pytest.raises(ModelError, match="is damaged or cut short"):
+            verify_model("mine", settings())
 
 
 class TestListing:

@@ -22,9 +22,10 @@ from hub_server import Hub
 from quire_engine import locations
 from quire_engine.errors import DownloadError, ModelError, OfflineError
 from quire_engine.inference import download
-from quire_engine.inference.catalogue import catalogue, verify_model
+from quire_engine.inference.catalogue import catalogue
 from quire_engine.inference.download import pull_model
-from quire_engine.records import InstalledModel, ModelDescription
+from quire_engine.inference.installed import installed_models, verify_model
+from quire_engine.records import InstalledModel, ModelDescription, ModelFile
 from quire_engine.settings import load
 
 pytestmark = pytest.mark.loopback
@@ -438,6 +439,87 @@ class TestDisk:
         locations.models_dir().write_text("not a folder")
         with pytest.raises(DownloadError, match=f"cannot write to .*: {os.strerror(errno.ENOTDIR)}"):
             pull()
+
+
+class TestSeveralFiles:
+    """A model that is a folder: its weights and what must lie beside them."""
+
+    WEIGHTS = random.Random(8).randbytes(300_000)
+    FILES = {"config.json": b"{}", "tokenizer.json": b"[]" * 5000, "model.safetensors": WEIGHTS}  # noqa: RUF012
+    FOLDER = describe(
+        WEIGHTS,
+        kind="reranker",
+        file="model.safetensors",
+        companions=tuple(
+            ModelFile(name, len(content), hashlib.sha256(content).hexdigest())
+            for name, content in FILES.items()
+            if name != "model.safetensors"
+        ),
+    )
+    TOTAL = sum(map(len, FILES.values()))
+
+    @pytest.fixture
+    def hub(self, hub: Hub) -> Hub:
+        at = f"/{self.FOLDER.repository}/resolve/{self.FOLDER.revision}/"
+        hub.files.clear()
+        hub.files.update({at + name: content for name, content in self.FILES.items()})
+        return hub
+
+    def pull(self, progress: download.Progress | None = None) -> InstalledModel:
+        return pull(progress, self.FOLDER)
+
+    def there(self) -> dict[str, bytes]:
+        folder = locations.models_dir() / "tiny"
+        return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+
+    def test_are_all_fetched_and_the_model_is_their_folder(self, hub: Hub) -> None:
+        model = self.pull()
+        assert self.there() == self.FILES
+        assert parts() == []
+        assert (model.path, model.kind) == (str(locations.models_dir() / "tiny"), "reranker")
+        assert model.in_use
+        assert verify_model("tiny", load(), known=[self.FOLDER]) == model
+
+    def test_count_as_one_in_the_progress(self, hub: Hub) -> None:
+        reports: list[tuple[int, int]] = []
+        self.pull(lambda done, total: reports.append((done, total)))
+        assert reports == sorted(reports)
+        assert reports[-1] == (self.TOTAL, self.TOTAL)
+        assert {total for _, total in reports} == {self.TOTAL}
+
+    def test_of_an_interrupted_download_those_that_are_there_stay(self, hub: Hub) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            self.pull(interrupted(KeyboardInterrupt(), 70_000))
+        assert set(self.there()) == {"config.json", "tokenizer.json"}
+        assert not any(model.path for model in installed_models(load(), known=[self.FOLDER]))
+        hub.requests.clear()
+        self.pull()
+        assert self.there() == self.FILES
+        (transfer,) = hub.transfers
+        assert transfer.path.endswith("/model.safetensors")
+        assert "range" in transfer.headers
+
+    @pytest.mark.parametrize("damaged", FILES)
+    def test_of_an_installed_model_only_what_is_damaged_is_fetched_again(
+        self, hub: Hub, damaged: str
+    ) -> None:
+        self.pull()
+        hub.requests.clear()
+        content = self.FILES[damaged]
+        (locations.models_dir() / "tiny" / damaged).write_bytes(b"x" + content[1:])
+        self.pull()
+        assert [transfer.path.rpartition("/")[2] for transfer in hub.transfers] == [damaged]
+        assert self.there() == self.FILES
+
+    @pytest.mark.parametrize("other", FILES)
+    def test_with_other_bytes_are_not_installed(self, hub: Hub, other: str) -> None:
+        path = next(path for path in hub.files if path.endswith(other))
+        hub.files[path] = b"y" * len(hub.files[path])
+        with pytest.raises(DownloadError, match=r"was deleted|other bytes"):
+            self.pull()
+        assert other not in self.there()
+        assert "model.safetensors" not in self.there()
+        assert parts() == []
 
 
 class TestTwoAtOnce:

@@ -82,7 +82,7 @@ class Lengths:
     batch_tokens = 64
     parallel = 2
 
-    def embed(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+    def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
         waiting: list[FloatArray] = []
         for _, mask in batches:
             waiting.append(np.repeat(mask.sum(axis=1, keepdims=True), 384, axis=1).astype(np.float32))
@@ -100,8 +100,8 @@ class TestSlabs:
 
     def test_a_failure_in_the_runtime_is_raised(self) -> None:
         class Failing(Lengths):
-            def embed(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
-                yield from itertools.islice(super().embed(batches), 2)
+            def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+                yield from itertools.islice(super().run(batches), 2)
                 raise ModelError("the network broke")
 
         embedder = SentenceEmbedder(embedding_model_folder(MODEL), "digest", MODEL, Failing, "failing")

@@ -50,7 +50,7 @@ class TestCache:
 
     def test_is_used_again(self, converted: Path) -> None:
         before = (converted / "model.xml").stat()
-        (vectors,) = load().embed([BATCH])
+        (vectors,) = load().run([BATCH])
         assert vectors.shape == (1, 384)
         assert (converted / "model.xml").stat() == before
 
@@ -71,12 +71,12 @@ class TestCache:
     def test_a_damaged_one_is_made_again(
         self, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, damage: bytes
     ) -> None:
-        (expected,) = load().embed([BATCH])
+        (expected,) = load().run([BATCH])
         copy = tmp_path / "openvino" / converted.name
         shutil.copytree(converted, copy)
         monkeypatch.setenv("QUIRE_CACHE_DIR", str(tmp_path))
         (copy / file).write_bytes(damage)
-        (vectors,) = load().embed([BATCH])
+        (vectors,) = load().run([BATCH])
         assert vectors == pytest.approx(expected, abs=1e-6)
         assert (copy / file).stat().st_size > 10_000
 
@@ -129,7 +129,7 @@ class TestConversion:
         (tmp_path / "model" / "1_Pooling").mkdir()
         (tmp_path / "model" / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
         batch = padded([[5, 6, 7], [8]])
-        (found,) = OpenVINORuntime(tmp_path / "model", "1" * 64, EmbeddingSettings()).embed([batch])
+        (found,) = OpenVINORuntime(tmp_path / "model", "1" * 64, EmbeddingSettings()).run([batch])
         with torch.inference_mode():
             ids, mask = map(torch.from_numpy, batch)
             hidden = network(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0].numpy()
@@ -139,25 +139,25 @@ class TestConversion:
 
 class TestThreads:
     def test_can_be_limited(self, converted: Path) -> None:
-        (vectors,) = load(EmbeddingSettings(threads=1)).embed([BATCH])
+        (vectors,) = load(EmbeddingSettings(threads=1)).run([BATCH])
         assert np.linalg.norm(vectors) == pytest.approx(1, abs=1e-2)
 
     def test_several_streams_answer_in_order(self, converted: Path) -> None:
         batches = [padded([[101, 2000 + n, 102]] * (1 + n % 3)) for n in range(12)]
-        expected = list(load(EmbeddingSettings(threads=1)).embed(batches))
-        found = list(load(EmbeddingSettings(threads=6)).embed(batches))
+        expected = list(load(EmbeddingSettings(threads=1)).run(batches))
+        found = list(load(EmbeddingSettings(threads=6)).run(batches))
         for vectors, wanted in zip(found, expected, strict=True):
             assert vectors == pytest.approx(wanted, abs=1e-2)
 
     def test_a_caller_that_stops_early_disturbs_nobody(self, converted: Path) -> None:
         runtime = load()
         batches = [padded([[101, 2000 + n, 102]]) for n in range(4)]
-        expected = list(runtime.embed(batches))
+        expected = list(runtime.run(batches))
         for _ in range(3):
-            stopped = runtime.embed(batches)
+            stopped = runtime.run(batches)
             assert next(stopped) == pytest.approx(expected[0], abs=1e-6)
             del stopped
-        assert list(runtime.embed(batches))[3] == pytest.approx(expected[3], abs=1e-6)
+        assert list(runtime.run(batches))[3] == pytest.approx(expected[3], abs=1e-6)
 
     def test_a_question_does_not_wait_for_a_slab(self, converted: Path) -> None:
         runtime = load()
@@ -172,10 +172,10 @@ class TestThreads:
                 yield padded([[101, *[2000 + number] * 60, 102]] * 8)
 
         with ThreadPoolExecutor(1) as passages:
-            embedded = passages.submit(lambda: sum(1 for _ in runtime.embed(slab())))
+            embedded = passages.submit(lambda: sum(1 for _ in runtime.run(slab())))
             try:
                 assert begun.wait(60)
-                (vectors,) = runtime.embed([BATCH])
+                (vectors,) = runtime.run([BATCH])
             finally:
                 answered.set()
         assert vectors.shape == (1, 384)

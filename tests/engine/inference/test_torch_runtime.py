@@ -78,8 +78,8 @@ class TestBatches:
 
     def test_come_back_in_order(self, embedder: SentenceEmbedder) -> None:
         runtime = embedder.load()
-        alone = [next(iter(runtime.embed([batch]))) for batch in self.BATCHES]
-        for vectors, wanted in zip(runtime.embed(self.BATCHES), alone, strict=True):
+        alone = [next(iter(runtime.run([batch]))) for batch in self.BATCHES]
+        for vectors, wanted in zip(runtime.run(self.BATCHES), alone, strict=True):
             assert vectors == pytest.approx(wanted, abs=1e-3)
 
     def test_are_taken_no_further_ahead_than_needed(self, embedder: SentenceEmbedder) -> None:
@@ -90,11 +90,11 @@ class TestBatches:
                 taken.append(number)
                 yield batch
 
-        for done, _ in enumerate(embedder.load().embed(batches())):
+        for done, _ in enumerate(embedder.load().run(batches())):
             assert len(taken) <= done + 3
 
     def test_of_none_are_none(self, embedder: SentenceEmbedder) -> None:
-        assert list(embedder.load().embed([])) == []
+        assert list(embedder.load().run([])) == []
 
 
 class TestMemory:
@@ -107,9 +107,9 @@ class TestMemory:
     def test_a_batch_that_does_not_fit_is_halved_until_it_does(
         self, runtime: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
-        (whole,) = runtime.embed([self.BATCH])
+        (whole,) = runtime.run([self.BATCH])
         runtime._model = cramped = Cramped(runtime._model, room=2 * 8)
-        (parts,) = runtime.embed([self.BATCH])
+        (parts,) = runtime.run([self.BATCH])
         assert parts == pytest.approx(whole, abs=1e-3)
         assert [rows for rows, _ in cramped.calls] == [7, 3, 1, 1, 1, 1, 1, 1, 1]
         assert "memory is short" in caplog.text
@@ -117,10 +117,10 @@ class TestMemory:
 
     def test_what_did_not_fit_once_is_not_tried_again(self, runtime: Any) -> None:
         runtime._model = cramped = Cramped(runtime._model, room=4 * 8)
-        list(runtime.embed([self.BATCH]))
+        list(runtime.run([self.BATCH]))
         budget = runtime.batch_tokens
         cramped.calls.clear()
-        vectors = list(runtime.embed([self.BATCH, self.BATCH]))
+        vectors = list(runtime.run([self.BATCH, self.BATCH]))
         assert [len(rows) for rows in vectors] == [7, 7]
         assert max(rows for rows, _ in cramped.calls) <= 4
         assert runtime.batch_tokens == budget < 7 * 8  # rows are padded to eight tokens
@@ -128,14 +128,14 @@ class TestMemory:
     def test_when_a_single_row_does_not_fit_the_cpu_takes_over_for_good(
         self, runtime: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
-        (whole,) = runtime.embed([self.BATCH])
+        (whole,) = runtime.run([self.BATCH])
         runtime._model = cramped = Cramped(runtime._model, room=0)
-        found = list(runtime.embed([self.BATCH, self.BATCH]))
+        found = list(runtime.run([self.BATCH, self.BATCH]))
         for vectors in found:
             assert vectors == pytest.approx(whole, abs=1e-3)
         assert cramped.moved == ["cpu"]
         assert runtime.batch_tokens == 2048
-        assert "the CPU embeds from now on" in caplog.text
+        assert "the CPU computes from now on" in caplog.text
 
     def test_texts_are_all_embedded_when_it_runs_short_half_way(
         self, runtime: Any, reference: Reference
