@@ -13,12 +13,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
+from bench import ablations, hidden_links, topics
 from bench.report import Figure, table
 from bench.workshop import Options, Workshop, open_workshop
 
 SECTIONS = {
     "environment": "What it runs on",
     "embedding": "Embedding",
+    "reranking": "Reranking",
     "stages": "Stages of indexing",
     "searchable": "Time to first searchable",
     "watching": "Keeping up with changes",
@@ -33,6 +35,13 @@ SCHEMA = "quire.bench/1"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks; 1 when a section could not be measured."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] == ["ablations"]:
+        return ablations.main(arguments[1:])
+    if arguments[:1] == ["topics"]:
+        return topics.main(arguments[1:])
+    if arguments[:1] == ["hidden-links"]:
+        return hidden_links.main(arguments[1:])
     chosen = _parser().parse_args(arguments)
     for name in chosen.sections:
         if name not in SECTIONS:
@@ -69,7 +78,11 @@ def _section(name: str, workshop: Workshop, people: TextIO) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="scripts/bench", description="Measures Quire beside what one would use instead; asserts nothing."
+        prog="scripts/bench",
+        description="Measures Quire beside what one would use instead; asserts nothing.",
+        epilog="What the parts of retrieval add, on judged questions: scripts/bench ablations --help. "
+        "How topic routing is calibrated: scripts/bench topics --help. "
+        "Judged questions from a vault's links: scripts/bench hidden-links --help",
     )
     add = parser.add_argument
     add("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; all by default")

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
         Answer,
         AnswerEvent,
         Citation,
+        Comparison,
         EvalReport,
+        EvalRun,
         Hit,
         IndexStatus,
         InstalledModel,
+        Routing,
         ScoreTrace,
         SearchResult,
         SyncProgress,
@@ -39,6 +42,8 @@ DOCTOR = "quire.doctor/1"
 ENGINE = "quire.engine/1"
 
 Json = dict[str, Any]
+
+_TOPICS = 10
 
 
 def chunk_id(identity: int) -> str:
@@ -86,6 +91,16 @@ def timings(values: Mapping[str, float]) -> Json:
     return {stage: round(milliseconds, 3) for stage, milliseconds in values.items()}
 
 
+def routing(value: Routing) -> Json:
+    """Where a question was taken to belong, and what was searched; the likeliest ten topics."""
+    return {
+        "mode": value.mode,
+        "topics": [asdict(topic) for topic in value.topics[:_TOPICS]],
+        "chosen": list(value.chosen),
+        "further": list(value.further),
+    }
+
+
 def search(result: SearchResult) -> Json:
     """A whole search, ``quire.search/1``."""
     return {
@@ -94,6 +109,7 @@ def search(result: SearchResult) -> Json:
         "generation": result.generation,
         "incomplete": result.incomplete,
         "left_out": result.left_out,
+        "routing": routing(result.routing),
         "timings": timings(result.timings),
         "hits": [hit(found) for found in result.hits],
     }
@@ -232,7 +248,44 @@ def doctor(found: Iterable[Finding], repairs: Iterable[Repair], left: Iterable[F
 
 def evaluation(report: EvalReport) -> Json:
     """What an evaluation measured, ``quire.eval/1``."""
-    return {"schema": EVAL, **json_safe(asdict(report))}
+    return {"schema": EVAL, **measured(report)}
+
+
+def measured(report: EvalReport) -> Json:
+    """Averages over judged queries, all of them or those of a group, with 95 % confidence intervals."""
+    return {
+        "queries": report.queries,
+        "unit": report.unit,
+        "retrieval": json_safe(report.retrieval),
+        "intervals": json_safe(report.intervals),
+    }
+
+
+def comparison(value: Comparison, then: EvalRun, now: EvalRun, *, diff: bool) -> Json:
+    """An evaluation against a saved run, the part ``against`` of ``quire.eval/1``.
+
+    With ``diff`` query by query, the largest loss first.
+    """
+    record = json_safe(asdict(value))
+    changes = record.pop("changes")
+    circumstances = {
+        "then": {"version": then.version, "fingerprint": then.fingerprint, "generation": then.generation},
+        "now": {"version": now.version, "fingerprint": now.fingerprint, "generation": now.generation},
+        "settings": settings_changed(then.settings, now.settings),
+    }
+    return {**circumstances, **record, **({"diff": changes} if diff else {})}
+
+
+def settings_changed(then: Mapping[str, Any], now: Mapping[str, Any], section: str = "") -> Json:
+    """What is set otherwise, by dotted name: [then, now]; ``None`` for a setting that one of both lacks."""
+    changed: Json = {}
+    for name in sorted({*then, *now}):
+        old, new = then.get(name), now.get(name)
+        if isinstance(old, Mapping) or isinstance(new, Mapping):
+            changed |= settings_changed(old or {}, new or {}, f"{section}{name}.")
+        elif old != new:
+            changed[section + name] = [old, new]
+    return changed
 
 
 def json_safe(value: object) -> Any:

@@ -42,6 +42,7 @@ class Restriction(BaseModel):
     since: float | None = None
     before: float | None = None
     where: tuple[tuple[str, str], ...] = ()
+    prefer: tuple[str, ...] = ()
 
 
 class Inquiry(BaseModel):

@@ -426,6 +426,11 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------- models
 
+    @property
+    def fingerprint(self) -> str:
+        """Names the embedding model with its weights and input format, as vectors of this index have it."""
+        return self._open_embedder().fingerprint
+
     def _open_embedder(self) -> SentenceEmbedder:
         with self._loading:
             if self._embedder is None:

@@ -61,6 +61,12 @@ class KeywordSearcher(Protocol):
     ) -> list[tuple[int, float]]:
         """(chunk id, BM25F score), best first; ``among`` restricts to those chunks."""
 
+    def holding(self, words: str) -> list[int]:
+        """Chunks that hold every word of ``words``, by the terms that a search uses, in no order.
+
+        Stop words count only when there is nothing else; none for a text without words.
+        """
+
 
 class KeywordWriter(Protocol):
     """The keyword index as the indexer sees it: idempotent, and aware of what it has applied."""
@@ -112,11 +118,32 @@ class KeywordIndex(KeywordSearcher, KeywordWriter, Protocol):
         """Let go of files; the next use opens them again."""
 
 
+class TopicMeans(Protocol):
+    """What routing knows of the vault's topics at one moment."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def means(self) -> FloatArray:
+        """Mean vectors, a few a topic, float32 of shape (means, dimensions); not unit vectors."""
+
+    @property
+    def owners(self) -> NDArray[np.intp]:
+        """The topic of each mean, as its row in ``names``; a topic without vectors has none."""
+
+
 class ChunkReader(Protocol):
     """What retrieval reads from the store."""
 
     def chunk_ids(self, filters: Filters) -> list[int] | None:
-        """Chunks that pass, or ``None`` when every chunk does."""
+        """Chunks that pass, or ``None`` when every chunk does.
+
+        Phrases and excluded words are not looked at: the keyword index knows them.
+        """
+
+    def all_ids(self) -> list[int]:
+        """Every chunk."""
 
     def hits(self, ids: Sequence[int]) -> Mapping[int, Hit]:
         """Hits without rank and score, by chunk id; ids that are gone are left out."""
@@ -129,6 +156,36 @@ class ChunkReader(Protocol):
 
     def links(self, ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
         """Paths of the notes that each chunk links to."""
+
+    def outgoing_links(self, ids: Sequence[int]) -> list[tuple[int, int, int]]:
+        """(chunk id, line of its text, note id) of the links in each chunk that lead to other notes."""
+
+    def notes_of(self, ids: Sequence[int]) -> Mapping[int, int]:
+        """The note id of each chunk."""
+
+    def passages_of(self, notes: Sequence[int], most: int) -> Mapping[int, int]:
+        """Note ids by chunk id of the first ``most`` chunks of each note."""
+
+    def topic_means(self) -> TopicMeans:
+        """The topics as the present snapshot has them."""
+
+    def topics_of(self, ids: Sequence[int]) -> Mapping[int, str]:
+        """The topic of each chunk."""
+
+    def topics_of_notes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """The topic of each note, by path; those that are not indexed are left out."""
+
+
+class Reranker(Protocol):
+    """Reads a question and a passage together, which tells more than the vectors of both and costs more."""
+
+    def scores(self, question: str, passages: Sequence[str], *, seconds: float | None) -> list[float] | None:
+        """How likely each passage answers the question, 0 to 1, in the order of ``passages``.
+
+        ``None`` when that would take longer than ``seconds`` (``None``: no limit), which is estimated before
+        and while it is computed. Texts of any length and content are scored; of a passage, what the model
+        can read beside the question. Raises `ModelError` when the model cannot be loaded.
+        """
 
 
 class LanguageModel(Protocol):

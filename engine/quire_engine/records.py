@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 # --------------------------------------------------------------------------------------------- the vault
 
@@ -249,6 +249,107 @@ class Filters:
     """Unix seconds, exclusive."""
     where: tuple[tuple[str, str], ...] = ()
     """(property, value) pairs, compared as text without case; a list passes when it has the value."""
+    paths: tuple[str, ...] = ()
+    """How a note's path begins, from the vault's root or from any folder on, or a glob (``*``, ``?``, ``[]``)
+    for the rest of it; without case. A note that any of them fits passes."""
+    phrases: tuple[str, ...] = ()
+    """Words that must stand together in a passage, its title or its headings, as written but for case,
+    accents and markup. One of nothing but stop words, which are not indexed, restricts nothing."""
+    excluded: tuple[str, ...] = ()
+    """Words, compared by their stem, that neither a passage nor its title, headings, tags, folders and
+    properties may hold; several words in one entry are a phrase. Other passages of its note may pass."""
+    prefer: tuple[str, ...] = ()
+    """Folders or topics that are looked at first; the rest follows unless they hold three good hits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicScore:
+    """How likely a topic holds what a question asks for."""
+
+    topic: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Where a question was taken to belong, and what was searched first."""
+
+    mode: Literal["one", "several", "all", "preferred", "widened"]
+    """``one`` and ``several``: the chosen topics weigh more, and all are searched; ``all``: none stands out;
+    ``preferred``: only the user's choice was searched; ``widened``: it held too little, so all followed."""
+    topics: tuple[TopicScore, ...] = ()
+    """The likeliest first; empty when there are none to choose from."""
+    chosen: tuple[str, ...] = ()
+    """Topics for ``one`` and ``several``, the user's folders for ``preferred`` and ``widened``."""
+    further: tuple[str, ...] = ()
+    """Topics outside a preference that were searched as well, because hits link to notes in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedNote:
+    """A title, alias or file name of the vault that stands in a question."""
+
+    name: str
+    """Folded, its words divided by single spaces."""
+    paths: tuple[str, ...]
+    """The notes that are called so."""
+    linked: bool = False
+    """Whether the question says so itself, as ``[[name]]``."""
+
+
+Intent = Literal["factual", "analytical", "conversational", "creative"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a question asks for, as far as its words tell."""
+
+    text: str
+    """What is searched: without operators, quoted phrases as words."""
+    language: str
+    """ISO 639-1; empty when it cannot be told."""
+    intent: Intent
+    complexity: float
+    """0 to 1: the weights of ``reasons``, added."""
+    reasons: tuple[str, ...]
+    """Those of ``multi-part``, ``comparative``, ``temporal``, ``synthesis``, ``cross-domain`` that apply."""
+    recency: float
+    """0 to 1: how much what is recent is asked for."""
+    since: float | None
+    """The beginning of the time that the words name (Unix seconds, inclusive): a hint, not a filter."""
+    before: float | None
+    """Its end (exclusive)."""
+    domains: tuple[str, ...]
+    """Topics of the vault whose names stand in the question."""
+    phrases: tuple[str, ...]
+    """What stands in quotes, required (then among the filters, too) or for emphasis."""
+    named: tuple[NamedNote, ...]
+    """In the order of the question."""
+    parts: tuple[str, ...]
+    """The questions that it consists of, each to be searched beside the whole; empty when it is one."""
+    filters: Filters
+    """What its operators restrict the search to."""
+    notes: tuple[str, ...] = ()
+    """What could not be understood as meant, a line each, for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How much work a question is worth."""
+
+    name: Literal["simple", "moderate", "complex", "expert"]
+    depth: int
+    """Candidates that each retriever brings."""
+    parallelism: int
+    """Parts of the question that are searched side by side."""
+    rerank_depth: int
+    """Candidates that a cross-encoder reads, at most 20."""
+    reasoning_steps: int
+    """Waves of context that an answer may load."""
+    seconds: float
+    """The time limit of the search."""
+    fallback: Literal["simple", "moderate", "complex"] | None
+    """The simpler strategy to go on with when time runs out; ``None`` for the simplest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +415,7 @@ class SearchResult:
     """Milliseconds by stage; ``total`` among them."""
     left_out: int = 0
     """Passages that were found but do not stand in their notes any more."""
+    routing: Routing = Routing("all")
 
 
 # ---------------------------------------------------------------------------------------------- answers
@@ -408,6 +510,15 @@ AnswerEvent = HitsFound | WaveLoaded | AnswerText | AnswerFinished
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file of a model's repository."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelDescription:
     """A model that Quire knows where to get and how to check."""
 
@@ -429,6 +540,13 @@ class ModelDescription:
     description: str = ""
     package: str = ""
     """The Python package that brings the weights; empty when they are downloaded."""
+    companions: tuple[ModelFile, ...] = ()
+    """Files that must lie beside the weights; where there are any, the model is a folder of its name."""
+
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """All that is downloaded; the weights last, so that their presence says that all is there."""
+        return (*self.companions, ModelFile(self.file, self.bytes, self.sha256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,6 +567,23 @@ class InstalledModel:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryResult:
+    """What was found for one judged query."""
+
+    id: str
+    text: str
+    fields: Mapping[str, str]
+    """What else its line in queries.jsonl says: ``lang`` and the like."""
+    relevant: Mapping[str, float]
+    """The grades above 0, by note path or by ``path#^block``."""
+    measures: Mapping[str, float]
+    ranking: tuple[tuple[str, float], ...]
+    """(document, score) of the first hundred, best first."""
+    timings: Mapping[str, float]
+    """Milliseconds by stage of a search as users make it, for ten passages; ``total`` among them."""
+
+
+@dataclass(frozen=True, slots=True)
 class EvalReport:
     """Averages over judged queries."""
 
@@ -457,4 +592,83 @@ class EvalReport:
     """What the judgements name."""
     retrieval: Mapping[str, float]
     """``ndcg@10``, ``recall@10``, ``recall@100``, ``mrr@10``, ``precision@5``, ``success@10`` (the share of
-    queries with a relevant hit among ten), ``p50_ms``, ``p95_ms``."""
+    queries with a relevant hit among ten); milliseconds of a search, ``p50_ms`` and ``p95_ms``, and of what
+    it does after the dense and the keyword search, ``added_p50_ms`` and ``added_p95_ms``."""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """95 % confidence intervals of the measures; none of the milliseconds."""
+    generation: int = 0
+    """Of the index that was asked."""
+    results: tuple[QueryResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvalRun:
+    """An evaluation query by query, with what it was made with, to be kept and compared."""
+
+    version: str
+    """Of Quire."""
+    fingerprint: str
+    """Of the embedding model."""
+    generation: int
+    """Of the index."""
+    settings: Mapping[str, Any]
+    """Those that may change what is found, by section."""
+    unit: Literal["note", "block"]
+    results: tuple[QueryResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One measure in two runs over the same queries."""
+
+    then: float
+    now: float
+    difference: float
+    interval: tuple[float, float]
+    """95 %, of the difference."""
+    p: float
+    """How likely a difference so large is when there is none."""
+    wins: int
+    ties: int
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentMove:
+    """Where a document stood, and where it stands now; ``None`` beyond the first hundred."""
+
+    document: str
+    grade: float
+    """0 when it is not relevant."""
+    then: int | None
+    now: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryChange:
+    """One query in two runs."""
+
+    id: str
+    text: str
+    then: float
+    """nDCG@10."""
+    now: float
+    relevant: tuple[DocumentMove, ...]
+    entered: tuple[DocumentMove, ...]
+    """Documents that are among the first ten now and were not."""
+    left: tuple[DocumentMove, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs, over the queries that both have."""
+
+    queries: int
+    only_now: int
+    """Queries that the earlier run lacks, or judges otherwise."""
+    only_then: int
+    measures: Mapping[str, Difference]
+    latencies: Mapping[str, tuple[float, float]]
+    """Milliseconds then and now, by the names in `EvalReport.retrieval`."""
+    changes: tuple[QueryChange, ...]
+    """One for each query, the largest loss of nDCG@10 first, the largest win last."""

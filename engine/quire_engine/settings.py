@@ -56,6 +56,8 @@ class RetrievalSettings(_Section):
     """The weight of meaning against keywords for a question that the embedding model can read."""
     rrf_k: int = Field(default=60, ge=1)
     """The constant of reciprocal rank fusion."""
+    reranker: str = ""
+    """A cross-encoder's name or folder; empty: the installed one; ``none``: never."""
     duplicate_cosine: float = Field(default=0.97, gt=0, le=1)
     """Passages at least this similar collapse into one hit."""
 

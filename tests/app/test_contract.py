@@ -17,12 +17,14 @@ from quire_engine.records import (
     IndexStatus,
     InstalledModel,
     ModelDescription,
+    Routing,
     ScoreTrace,
     SearchResult,
     Signal,
     SkippedNote,
     SyncProgress,
     SyncReport,
+    TopicScore,
     TopicStatus,
     Wave,
     WaveLoaded,
@@ -193,7 +195,27 @@ class TestEverythingElse:
             "queries": 3,
             "unit": "note",
             "retrieval": {"ndcg@10": 0.5, "p50_ms": None},
+            "intervals": {},
+        }
+
+    def test_settings_that_differ_are_named_with_both_values(self) -> None:
+        then = {"retrieval": {"fusion": "rrf", "rrf_k": 60}, "scan": {"ignore": []}}
+        now = {"retrieval": {"fusion": "convex", "rrf_k": 60}, "scan": {"ignore": []}, "new": {"limit": 20}}
+        assert contract.settings_changed(then, now) == {
+            "new.limit": [None, 20],
+            "retrieval.fusion": ["rrf", "convex"],
         }
 
     def test_what_json_lacks_becomes_null(self) -> None:
         assert contract.json_safe({"a": (1.5, float("nan"), [float("inf")])}) == {"a": [1.5, None, [None]]}
+
+
+class TestRouting:
+    def test_says_what_was_searched_and_the_likeliest_topics(self) -> None:
+        topics = tuple(TopicScore(f"T{n}", 1 / 2**n) for n in range(1, 20))
+        routing = contract.routing(Routing("widened", topics, ("Work",), ("T2",)))
+        assert routing["topics"] == [{"topic": f"T{n}", "probability": 1 / 2**n} for n in range(1, 11)]
+        assert (routing["mode"], routing["chosen"], routing["further"]) == ("widened", ["Work"], ["T2"])
+
+    def test_a_search_tells_it(self) -> None:
+        assert contract.search(RESULT)["routing"]["mode"] == "all"

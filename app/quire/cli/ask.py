@@ -49,6 +49,7 @@ def command(
     fresh: bool,
     no_daemon: bool,
     folders: tuple[str, ...],
+    prefer: tuple[str, ...],
     tags: tuple[str, ...],
     since: float | None,
     before: float | None,
@@ -64,7 +65,7 @@ def command(
     single = batches.one_question(question, batch, as_json, as_lines)
     options = {
         "limit": limit,
-        "filters": filters(folders, tags, since, before, where),
+        "filters": filters(folders, tags, since, before, where, prefer),
         "model": model,
         **looking_first(no_sync, fresh),
     }

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-_RELATIVE = re.compile(r"(\d{1,6})([dwmy])", re.IGNORECASE)
 
 
 class Moment(click.ParamType[float]):
@@ -26,34 +19,12 @@ class Moment(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, (int, float)):
             return float(value)
-        from datetime import datetime
+        from quire_engine.moments import moment
 
-        text = str(value).strip()
         try:
-            if match := _RELATIVE.fullmatch(text):
-                return ago(int(match[1]), match[2].lower()).timestamp()
-            return datetime.fromisoformat(text).timestamp()
-        except (ValueError, OverflowError, OSError):
-            self.fail(
-                f"{text[:40]!r} is no date: give one as 2024-05-31, or an age as 7d, 2w, 3m or 1y", param, ctx
-            )
-
-
-def ago(amount: int, unit: str, now: datetime | None = None) -> datetime:
-    """The moment ``amount`` days (d), weeks (w), calendar months (m) or years (y) before ``now``.
-
-    Raises `ValueError` or `OverflowError` when that lies outside the calendar.
-    """
-    import calendar
-    from datetime import datetime, timedelta
-
-    now = now or datetime.fromtimestamp(time.time())
-    if unit in "dw":
-        return now - timedelta(days=amount * (7 if unit == "w" else 1))
-    months = now.year * 12 + now.month - 1 - amount * (12 if unit == "y" else 1)
-    year, month = divmod(months, 12)
-    last_day = calendar.monthrange(year, month + 1)[1] if year > 0 else 28
-    return now.replace(year=year, month=month + 1, day=min(now.day, last_day))
+            return moment(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Condition(click.ParamType[tuple[str, str]]):
@@ -196,7 +167,7 @@ def whole(text: str) -> str:
 
 
 def filter_options(command: Decorated) -> Decorated:
-    """``--topic``, ``--tag``, ``--since``, ``--before`` and ``--where``; see `filters`."""
+    """``--topic``, ``--prefer``, ``--tag``, ``--since``, ``--before`` and ``--where``; see `filters`."""
     for option in reversed(
         [
             click.option(
@@ -206,6 +177,12 @@ def filter_options(command: Decorated) -> Decorated:
                 multiple=True,
                 metavar="FOLDER",
                 help="Only notes in this folder of the vault. May be repeated: any of them.",
+            ),
+            click.option(
+                "--prefer",
+                multiple=True,
+                metavar="FOLDER",
+                help="Look in this folder first, and everywhere when it holds too little. May be repeated.",
             ),
             click.option(
                 "--tag",
@@ -240,16 +217,22 @@ def filters(
     since: float | None,
     before: float | None,
     where: tuple[tuple[str, str], ...],
+    prefer: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The filter that the options of `filter_options` ask for, as part of an inquiry.
 
-    The vault as a folder restricts nothing.
+    The vault as a folder restricts nothing, and prefers nothing.
     """
-    named = (folder.replace("\\", "/").removeprefix("./").strip("/") for folder in folders)
     return {
-        "folders": [whole(folder) for folder in named if folder not in ("", ".")],
+        "folders": _named(folders),
+        "prefer": _named(prefer),
         "tags": [whole(tag).lstrip("#") for tag in tags],
         "since": since,
         "before": before,
         "where": [[whole(name), whole(value)] for name, value in where],
     }
+
+
+def _named(folders: tuple[str, ...]) -> list[str]:
+    names = (folder.replace("\\", "/").removeprefix("./").strip("/") for folder in folders)
+    return [whole(name) for name in names if name not in ("", ".")]

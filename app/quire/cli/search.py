@@ -32,6 +32,7 @@ def command(
     fresh: bool,
     no_daemon: bool,
     folders: tuple[str, ...],
+    prefer: tuple[str, ...],
     tags: tuple[str, ...],
     since: float | None,
     before: float | None,
@@ -47,7 +48,7 @@ def command(
     question = batches.one_question(query, batch, as_json, as_lines)
     options = {
         "limit": limit,
-        "filters": filters(folders, tags, since, before, where),
+        "filters": filters(folders, tags, since, before, where, prefer),
         **looking_first(no_sync, fresh),
     }
     session = Session(vault, colour)

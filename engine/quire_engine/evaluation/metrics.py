@@ -31,6 +31,11 @@ def reciprocal_rank(ranking: Sequence[str], grades: Mapping[str, float], depth: 
     return 0.0
 
 
+def success(ranking: Sequence[str], grades: Mapping[str, float], depth: int = 10) -> float:
+    """1 when a relevant item is among the first ``depth``, else 0."""
+    return float(reciprocal_rank(ranking, grades, depth) > 0)
+
+
 def precision(ranking: Sequence[str], grades: Mapping[str, float], depth: int = 5) -> float:
     """The share of the first ``depth`` places that a relevant item holds."""
     return sum(grades.get(item, 0.0) > 0 for item in ranking[:depth]) / depth

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from statistics import fmean
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
-from quire_engine.errors import ConfigError
+import numpy as np
+
 from quire_engine.evaluation import metrics
-from quire_engine.records import EvalReport, Hit, SearchResult
+from quire_engine.evaluation.comparison import common_ids
+from quire_engine.evaluation.judgements import Query, read_queries, spread
+from quire_engine.evaluation.latency import latencies
+from quire_engine.evaluation.resampling import intervals, resampled_means
+from quire_engine.records import EvalReport, EvalRun, Hit, QueryResult, SearchResult
 
 _DEPTH = 100
 _PASSAGES = 200
 """Several passages of a note count once, so that more passages than notes are asked for."""
+_SHOWN = 10
+"""What users are shown, and what is timed: a search for more takes several times as long."""
+
+MEASURES: Mapping[str, Callable[[Sequence[str], Mapping[str, float]], float]] = {
+    "ndcg@10": metrics.ndcg,
+    "recall@10": partial(metrics.recall, depth=10),
+    "recall@100": partial(metrics.recall, depth=_DEPTH),
+    "mrr@10": metrics.reciprocal_rank,
+    "precision@5": metrics.precision,
+    "success@10": metrics.success,
+}
 
 
 class Searcher(Protocol):
@@ -27,95 +40,71 @@ class Searcher(Protocol):
     def blocks(self, path: str) -> list[tuple[str, int, int]]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    id: str
-    text: str
-    grades: Mapping[str, float]
-    """By note path, or by ``path#^block``; only grades above 0 are relevant."""
-
-
 def evaluate(
     engine: Searcher,
     folder: Path,
     *,
     limit: int | None = None,
+    against: EvalRun | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> EvalReport:
     """Ask the judged queries of ``folder`` (queries.jsonl, qrels.tsv) and measure.
 
-    With ``limit``, that many of them, evenly spread over the file.
+    With ``limit``, that many of them, evenly spread over the file. ``against`` is a run that the outcome is
+    to be compared with: where it has no query in common, nothing is asked.
 
     Where the judgements name blocks, a hit stands for the block in which most of its lines lie; else for
     its note. Queries without a relevant judgement are left out. Raises `ConfigError` for files that cannot
-    be read.
+    be read, and for a run of other queries.
     """
     queries = spread(read_queries(folder), limit)
+    if against is not None:
+        common_ids(against.results, queries)
     by_block = any("#^" in document for query in queries for document in query.grades)
     ranker = _Ranker(engine, by_block)
-    values: defaultdict[str, list[float]] = defaultdict(list)
-    times: list[float] = []
+    results = []
+    generation = engine.search(queries[0].text).generation  # loads the models: not what is to be timed
     for number, query in enumerate(queries, start=1):
-        result = engine.search(query.text, limit=_PASSAGES)
-        times.append(result.timings["total"])
-        ranking = ranker.documents(result.hits)
-        values["ndcg@10"].append(metrics.ndcg(ranking, query.grades))
-        values["recall@10"].append(metrics.recall(ranking, query.grades, 10))
-        values["recall@100"].append(metrics.recall(ranking, query.grades, _DEPTH))
-        values["mrr@10"].append(metrics.reciprocal_rank(ranking, query.grades))
-        values["precision@5"].append(metrics.precision(ranking, query.grades))
-        values["success@10"].append(metrics.reciprocal_rank(ranking, query.grades) > 0)
+        timings = engine.search(query.text, limit=_SHOWN).timings
+        found = ranker.documents(engine.search(query.text, limit=_PASSAGES).hits)
+        results.append(_result(query, found, timings))
         if progress is not None:
             progress(number, len(queries))
-    averages = {name: fmean(found) for name, found in values.items()}
-    averages["p50_ms"] = metrics.percentile(times, 0.5)
-    averages["p95_ms"] = metrics.percentile(times, 0.95)
-    return EvalReport(len(queries), "block" if by_block else "note", averages)
+    return summarise(results, "block" if by_block else "note", generation)
 
 
-def spread(items: Sequence[Query], limit: int | None) -> list[Query]:
-    """``limit`` of ``items`` at even distances, in order; all of them when there are no more."""
-    if limit is None or limit >= len(items):
-        return list(items)
-    return [items[n * len(items) // limit] for n in range(limit)]
+def summarise(
+    results: Sequence[QueryResult], unit: Literal["note", "block"], generation: int = 0
+) -> EvalReport:
+    """The averages of ``results``, with their confidence intervals."""
+    values = np.array([[result.measures[name] for name in MEASURES] for result in results])
+    averages = dict(zip(MEASURES, values.mean(axis=0).tolist(), strict=True))
+    averages |= latencies([result.timings for result in results])
+    trust = dict(zip(MEASURES, intervals(resampled_means(values)), strict=True))
+    return EvalReport(len(results), unit, averages, trust, generation, tuple(results))
 
 
-def read_queries(folder: Path) -> list[Query]:
-    """The judged queries of ``folder``, in the order of queries.jsonl."""
-    grades: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for number, line in _lines(folder / "qrels.tsv"):
-        fields = line.split("\t")
-        if number == 1 and fields[0] == "query_id":
-            continue
-        try:
-            identity, document, grade = fields
-            grades[identity][document] = float(grade)
-        except ValueError as error:
-            raise ConfigError(
-                f"{folder / 'qrels.tsv'}, line {number}: expected query, document and grade between tabs"
-            ) from error
-    queries = []
-    for number, line in _lines(folder / "queries.jsonl"):
-        try:
-            entry: dict[str, Any] = json.loads(line)
-            query = Query(str(entry["id"]), str(entry["text"]), grades.get(str(entry["id"]), {}))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(
-                f'{folder / "queries.jsonl"}, line {number}: expected {{"id": …, "text": …}}'
-            ) from error
-        if any(grade > 0 for grade in query.grades.values()):
-            queries.append(query)
-    if not queries:
-        raise ConfigError(f"{folder} holds no query with a relevant judgement")
-    return queries
+def by_field(report: EvalReport, name: str) -> dict[str, EvalReport]:
+    """A report for each value of the queries' field ``name``, by value; ``""`` for queries without it."""
+    groups: dict[str, list[QueryResult]] = {}
+    for result in report.results:
+        groups.setdefault(result.fields.get(name, ""), []).append(result)
+    return {
+        value: summarise(results, report.unit, report.generation) for value, results in sorted(groups.items())
+    }
 
 
-def _lines(path: Path) -> Iterable[tuple[int, str]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
-    return [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
+def _result(query: Query, found: list[tuple[str, float]], timings: Mapping[str, float]) -> QueryResult:
+    ranking = [document for document, _ in found]
+    return QueryResult(
+        query.id,
+        query.text,
+        query.fields,
+        query.relevant,
+        {name: measure(ranking, query.grades) for name, measure in MEASURES.items()},
+        tuple((document, round(score, 6)) for document, score in found[:_DEPTH]),
+        dict(timings),
+    )
 
 
 class _Ranker:
@@ -126,10 +115,14 @@ class _Ranker:
         self._by_block = by_block
         self._blocks: dict[str, list[tuple[str, int, int]]] = {}
 
-    def documents(self, hits: Sequence[Hit]) -> list[str]:
-        if not self._by_block:
-            return list(dict.fromkeys(hit.path for hit in hits))
-        return list(dict.fromkeys(block for hit in hits if (block := self._block(hit)) is not None))
+    def documents(self, hits: Sequence[Hit]) -> list[tuple[str, float]]:
+        """(document, score), best first."""
+        scores: dict[str, float] = {}
+        for hit in hits:
+            document = self._block(hit) if self._by_block else hit.path
+            if document is not None:
+                scores.setdefault(document, hit.score)
+        return list(scores.items())
 
     def _block(self, hit: Hit) -> str | None:
         if hit.path not in self._blocks:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from quire_engine.analysis import fold
-from quire_engine.index import meta, vectors
+from quire_engine.index import graph, meta, vectors
 from quire_engine.index.database import FILE_NAME, connect, is_made, is_outdated, translated
 from quire_engine.index.nearest import nearest
+from quire_engine.index.paths import path_test
 from quire_engine.index.shards import ShardCache
 from quire_engine.index.store import KnownNote, known_files, note_id
+from quire_engine.index.topic_statistics import TopicCache, TopicStatistics
 from quire_engine.records import Entity, Filters, Hit, ScoreTrace, SkippedNote, TopicStatus
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class IndexReader:
         self._folder = folder
         self._local = threading.local()
         self._shards = ShardCache()
+        self._topics = TopicCache()
         self._connections: WeakSet[apsw.Connection] = WeakSet()
         """Those of threads that live; a thread's own goes with it."""
         self._lock = threading.Lock()
@@ -132,9 +135,10 @@ class IndexReader:
         return [(chunk, json.loads(headings), text) for chunk, headings, text in rows]
 
     def chunk_ids(self, filters: Filters) -> list[int] | None:
-        """Chunks that pass, or ``None`` when every chunk does."""
-        if filters == Filters():
-            return None
+        """Chunks that pass, or ``None`` when every chunk does.
+
+        Phrases and excluded words are for the keyword index to tell.
+        """
         conditions: list[str] = []
         bindings: list[object] = []
 
@@ -161,20 +165,39 @@ class IndexReader:
             both("n.modified >= ?", filters.since)
         if filters.before is not None:
             both("n.modified < ?", filters.before)
+        if filters.paths or filters.where:
+            passed = self._passing(filters, conditions, bindings)
+            conditions, bindings = ["n.id IN (SELECT value FROM json_each(?))"], [json.dumps(passed)]
+        if not conditions:
+            return None
         rows = self._all(
-            "SELECT c.id, n.properties FROM chunks c JOIN notes n ON n.id = c.note_id"
+            "SELECT c.id FROM notes n JOIN chunks c ON c.note_id = n.id WHERE " + " AND ".join(conditions),
+            tuple(bindings),
+        )
+        return [chunk for (chunk,) in rows]
+
+    def _passing(self, filters: Filters, conditions: list[str], bindings: list[object]) -> list[int]:
+        """Ids of the notes that meet ``conditions`` and what of ``filters`` SQL cannot tell."""
+        rows = self._all(
+            f"SELECT n.id, n.path, {'n.properties' if filters.where else 'NULL'} FROM notes n"
             + (" WHERE " + " AND ".join(conditions) if conditions else ""),
             tuple(bindings),
         )
         wanted = [(fold(key), fold(value.strip())) for key, value in filters.where]
-        verdicts: dict[str, bool] = {}
+        fits = path_test(filters.paths) if filters.paths else None
+        verdicts: dict[str | None, bool] = {None: True}
         passed = []
-        for chunk, properties in rows:
-            if wanted and properties not in verdicts:
-                verdicts[properties] = _has_properties(json.loads(properties), wanted)
-            if not wanted or verdicts[properties]:
-                passed.append(chunk)
+        for note, path, properties in rows:
+            if fits is None or fits(path):
+                if properties not in verdicts:
+                    verdicts[properties] = _has_properties(json.loads(properties), wanted)
+                if verdicts[properties]:
+                    passed.append(note)
         return passed
+
+    def all_ids(self) -> list[int]:
+        """Every chunk."""
+        return [chunk for (chunk,) in self._all("SELECT id FROM chunks")]
 
     def hits(self, ids: Sequence[int]) -> Mapping[int, Hit]:
         """Hits without rank and score, by chunk id; ids that are gone are left out."""
@@ -226,6 +249,43 @@ class IndexReader:
         for chunk, path in rows:
             found.setdefault(chunk, {})[path] = None
         return {chunk: tuple(paths) for chunk, paths in found.items()}
+
+    def outgoing_links(self, ids: Sequence[int]) -> list[tuple[int, int, int]]:
+        """(chunk id, line of its text, note id) of the links in each chunk that lead to other notes."""
+        with translated("reading links"):
+            return graph.outgoing(self._connection(), ids)
+
+    def notes_of(self, ids: Sequence[int]) -> Mapping[int, int]:
+        """The note id of each chunk."""
+        with translated("reading the index"):
+            return graph.notes_of(self._connection(), ids)
+
+    def passages_of(self, notes: Sequence[int], most: int) -> Mapping[int, int]:
+        """Note ids by chunk id of the first ``most`` chunks of each note."""
+        with translated("reading the index"):
+            return graph.passages_of(self._connection(), notes, most)
+
+    def topic_means(self) -> TopicStatistics:
+        """The topics as the present snapshot has them."""
+        with self.snapshot(), translated("reading topics"):
+            return self._topics.at(self._connection())
+
+    def topics_of(self, ids: Sequence[int]) -> Mapping[int, str]:
+        """The topic of each chunk."""
+        rows = self._all(
+            "SELECT c.id, n.topic FROM json_each(?) j JOIN chunks c ON c.id = j.value "
+            "JOIN notes n ON n.id = c.note_id",
+            (json.dumps(list(ids)),),
+        )
+        return dict(rows)
+
+    def topics_of_notes(self, paths: Sequence[str]) -> Mapping[str, str]:
+        """The topic of each note, by path; those that are not indexed are left out."""
+        rows = self._all(
+            "SELECT n.path, n.topic FROM json_each(?) j JOIN notes n ON n.id = j.value",
+            (json.dumps([note_id(path) for path in paths]),),
+        )
+        return dict(rows)
 
     def known_files(self, paths: Sequence[str]) -> Mapping[str, KnownNote]:
         """What is indexed of the notes at ``paths``, by path; those that are not indexed are left out."""

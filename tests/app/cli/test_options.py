@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 
-from quire.cli.options import Condition, Moment, ago, filters
+from quire.cli.options import Condition, Moment, filters
 from quire.inquiry import Inquiry
 from quire_engine.records import Filters
 
@@ -27,22 +27,6 @@ class TestMoment:
     def test_rejects_what_is_no_date(self, text: str) -> None:
         with pytest.raises(click.BadParameter, match="is no date"):
             Moment().convert(text, None, None)
-
-    @pytest.mark.parametrize(
-        ("amount", "unit", "expected"),
-        [
-            (7, "d", datetime(2024, 3, 24)),
-            (2, "w", datetime(2024, 3, 17)),
-            (1, "m", datetime(2024, 2, 29)),
-            (3, "m", datetime(2023, 12, 31)),
-            (1, "y", datetime(2023, 3, 31)),
-        ],
-    )
-    def test_counts_back_by_the_calendar(self, amount: int, unit: str, expected: datetime) -> None:
-        assert ago(amount, unit, now=datetime(2024, 3, 31)) == expected
-
-    def test_a_leap_day_a_year_ago_was_the_day_before(self) -> None:
-        assert ago(1, "y", now=datetime(2024, 2, 29)) == datetime(2023, 2, 28)
 
 
 class TestCondition:
@@ -78,3 +62,7 @@ class TestFilters:
     @pytest.mark.parametrize("folder", [".", "./", "/", ""])
     def test_the_vault_itself_is_no_restriction(self, folder: str) -> None:
         assert self.restriction((folder,), (), None, None, ()) == Filters()
+
+    def test_a_preference_loses_its_decoration_and_restricts_nothing(self) -> None:
+        found = self.restriction((), (), None, None, (), ("./Work/", "Areas\\Home", ".", "\udcff"))
+        assert found == Filters(prefer=("Work", "Areas/Home", "\ufffd"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire_engine.evaluation.metrics import ndcg, percentile, precision, recall, reciprocal_rank
+from quire_engine.evaluation.metrics import ndcg, percentile, precision, recall, reciprocal_rank, success
 
 GRADES = {"a": 3.0, "b": 2.0, "c": 1.0, "d": 0.0}
 
@@ -42,6 +42,12 @@ class TestReciprocalRank:
         assert reciprocal_rank(["x", "d", "c", "a"], GRADES) == pytest.approx(1 / 3)
         assert reciprocal_rank(["x", "d", "c"], GRADES, depth=2) == 0.0
         assert reciprocal_rank([], GRADES) == 0.0
+
+
+class TestSuccess:
+    def test_by_hand(self) -> None:
+        assert success(["x", "c"], GRADES) == 1.0
+        assert success(["x", "d", "c"], GRADES, depth=2) == success([], GRADES) == 0.0
 
 
 class TestPrecision:

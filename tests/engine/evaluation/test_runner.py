@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from quire_engine.errors import ConfigError
-from quire_engine.evaluation.runner import Query, evaluate, read_queries, spread
-from quire_engine.records import Hit, ScoreTrace, SearchResult
+from quire_engine.evaluation.runner import by_field, evaluate
+from quire_engine.records import EvalRun, Hit, ScoreTrace, SearchResult
 
 
 def hit(path: str, start_line: int = 1, end_line: int = 1) -> Hit:
@@ -29,13 +29,14 @@ class Answers:
         self._rankings = rankings
         self._blocks = blocks or {}
         self._milliseconds = milliseconds
-        self.asked: list[str] = []
+        self.asked: list[tuple[str, int]] = []
 
     def search(self, query: str, *, limit: int = 10) -> SearchResult:
-        self.asked.append(query)
+        self.asked.append((query, limit))
         hits = tuple(self._rankings.get(query, ()))[:limit]
         self._milliseconds += 1
-        return SearchResult(query, hits, 1, False, {"total": self._milliseconds})
+        timings = {"dense": 3.0, "keyword": 99.0, "wait": 1.0, "rerank": 2.0, "total": self._milliseconds}
+        return SearchResult(query, hits, 7, False, timings)
 
     def blocks(self, path: str) -> list[tuple[str, int, int]]:
         return self._blocks.get(path, [])
@@ -54,14 +55,46 @@ class TestEvaluate:
     def test_averages_over_judged_queries(self, tmp_path: Path) -> None:
         engine = Answers({"one": [hit("a.md")], "two": [hit("c.md"), hit("x.md"), hit("b.md")]})
         report = evaluate(engine, judged(tmp_path, self.QUERIES, self.QRELS))
-        assert engine.asked == ["one", "two"]
-        assert (report.queries, report.unit) == (2, "note")
+        assert list(dict.fromkeys(query for query, _ in engine.asked)) == ["one", "two"]
+        assert (report.queries, report.unit, report.generation) == (2, "note", 7)
         assert report.retrieval["mrr@10"] == pytest.approx((1 + 1 / 3) / 2)
         assert report.retrieval["ndcg@10"] == pytest.approx((1 + 0.5) / 2)
         assert report.retrieval["recall@10"] == report.retrieval["recall@100"] == 1.0
         assert report.retrieval["precision@5"] == pytest.approx(0.2)
         assert report.retrieval["success@10"] == 1.0
-        assert (report.retrieval["p50_ms"], report.retrieval["p95_ms"]) == (11.0, 12.0)
+        assert report.intervals["ndcg@10"] == (0.5, 1.0)
+        assert report.intervals.keys() == {name for name in report.retrieval if not name.endswith("_ms")}
+
+    def test_searches_are_timed_as_users_make_them_and_after_the_models_are_there(
+        self, tmp_path: Path
+    ) -> None:
+        engine = Answers({})
+        report = evaluate(engine, judged(tmp_path, self.QUERIES, self.QRELS))
+        assert engine.asked == [("one", 10), ("one", 10), ("one", 200), ("two", 10), ("two", 200)]
+        assert [result.timings["total"] for result in report.results] == [12.0, 14.0]
+        assert (report.retrieval["p50_ms"], report.retrieval["p95_ms"]) == (12.0, 14.0)
+        assert (report.retrieval["added_p50_ms"], report.retrieval["added_p95_ms"]) == (8.0, 10.0)
+
+    def test_every_query_is_kept_with_what_was_found(self, tmp_path: Path) -> None:
+        queries = '{"id": "1", "text": "one", "lang": "xx"}\n'
+        ranking = [hit("x.md"), hit("a.md"), hit("x.md", 9), *(hit(f"{n}.md") for n in range(150))]
+        report = evaluate(Answers({"one": ranking}), judged(tmp_path, queries, self.QRELS))
+        (result,) = report.results
+        assert (result.id, result.text, result.fields) == ("1", "one", {"lang": "xx"})
+        assert result.relevant == {"a.md": 1.0}
+        assert result.ranking[:3] == (("x.md", 1.0), ("a.md", 1.0), ("0.md", 1.0))
+        assert len(result.ranking) == 100
+        assert result.measures["mrr@10"] == 0.5
+
+    def test_nothing_is_asked_where_the_run_to_compare_with_is_of_other_queries(self, tmp_path: Path) -> None:
+        folder = judged(tmp_path, self.QUERIES, self.QRELS)
+        run = evaluate(Answers({}), folder)
+        then = EvalRun("0", "", 1, {}, "note", run.results)
+        judged(tmp_path, '{"id": "1", "text": "another one"}\n', self.QRELS)
+        engine = Answers({})
+        with pytest.raises(ConfigError, match="run is one of other queries"):
+            evaluate(engine, folder, against=then)
+        assert engine.asked == []
 
     def test_several_passages_of_a_note_count_once(self, tmp_path: Path) -> None:
         engine = Answers({"one": [hit("x.md", n) for n in range(1, 150)] + [hit("a.md")]})
@@ -84,7 +117,22 @@ class TestEvaluate:
     def test_a_few_can_be_asked(self, tmp_path: Path) -> None:
         engine = Answers({})
         assert evaluate(engine, judged(tmp_path, self.QUERIES, self.QRELS), limit=1).queries == 1
-        assert engine.asked == ["one"]
+        assert {query for query, _ in engine.asked} == {"one"}
+
+
+class TestByField:
+    def test_each_value_has_its_measures_and_queries_without_it_a_group(self, tmp_path: Path) -> None:
+        lines = [
+            '{"id": "1", "text": "one", "lang": "de"}',
+            '{"id": "2", "text": "two"}',
+            '{"id": "3", "text": "three", "lang": "de"}',
+        ]
+        folder = judged(tmp_path, "\n".join(lines), "1\ta.md\t1\n2\ta.md\t1\n3\ta.md\t1\n")
+        report = evaluate(Answers({"one": [hit("a.md")], "two": [hit("a.md")]}), folder)
+        groups = by_field(report, "lang")
+        assert {value: group.queries for value, group in groups.items()} == {"": 1, "de": 2}
+        assert (groups[""].retrieval["mrr@10"], groups["de"].retrieval["mrr@10"]) == (1.0, 0.5)
+        assert groups["de"].intervals["mrr@10"] == (0.0, 1.0)
 
 
 BLOCKS = {"a.md": [("first", 1, 3), ("second", 5, 9)]}
@@ -110,53 +158,3 @@ class TestBlocks:
             judged(tmp_path, '{"id": 1, "text": "one"}', "1\ta.md#^second\t1\n"),
         )
         assert report.retrieval["mrr@10"] == 0.5
-
-
-class TestSpread:
-    def test_takes_evenly(self) -> None:
-        queries = [Query(str(n), "", {}) for n in range(10)]
-        assert [query.id for query in spread(queries, 4)] == ["0", "2", "5", "7"]
-        assert spread(queries, None) == spread(queries, 10) == spread(queries, 99) == queries
-        assert spread(queries, 0) == []
-
-
-class TestReadQueries:
-    GOOD = '{"id": 1, "text": "one"}\n'
-
-    def test_keeps_the_order_and_skips_empty_lines(self, tmp_path: Path) -> None:
-        folder = judged(
-            tmp_path, '\n{"id": "b", "text": "é"}\n\n{"id": "a", "text": "x"}\n', "a\tx\t1\n\nb\ty\t2\n"
-        )
-        assert read_queries(folder) == [Query("b", "é", {"y": 2.0}), Query("a", "x", {"x": 1.0})]
-
-    def test_windows_line_ends_are_line_ends(self, tmp_path: Path) -> None:
-        folder = judged(tmp_path, self.GOOD.replace("\n", "\r\n"), "1\tx.md\t1\r\n")
-        assert read_queries(folder) == [Query("1", "one", {"x.md": 1.0})]
-
-    @pytest.mark.parametrize(
-        ("queries", "qrels", "complaint"),
-        [
-            (GOOD, "1\ta.md\n", r"qrels\.tsv, line 1: expected query, document and grade between tabs"),
-            (GOOD, "1\ta.md\t1\n1\tb.md\tmuch\n", r"qrels\.tsv, line 2: expected"),
-            ("not json\n", "1\ta.md\t1\n", r'queries\.jsonl, line 1: expected \{"id"'),
-            ('{"id": 1}\n', "1\ta.md\t1\n", r"queries\.jsonl, line 1: expected"),
-            ("[1]\n", "1\ta.md\t1\n", r"queries\.jsonl, line 1: expected"),
-            (GOOD, "2\ta.md\t1\n", "holds no query with a relevant judgement"),
-            (GOOD, "1\ta.md\t0\n", "holds no query with a relevant judgement"),
-            ("", "", "holds no query with a relevant judgement"),
-        ],
-    )
-    def test_what_is_wrong_is_one_line_that_names_the_place(
-        self, tmp_path: Path, queries: str, qrels: str, complaint: str
-    ) -> None:
-        with pytest.raises(ConfigError, match=complaint) as caught:
-            read_queries(judged(tmp_path, queries, qrels))
-        assert "\n" not in str(caught.value)
-
-    def test_files_that_are_missing_or_no_text_are_named(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"cannot read .*qrels\.tsv"):
-            read_queries(tmp_path)
-        (tmp_path / "qrels.tsv").write_text("1\ta.md\t1\n")
-        (tmp_path / "queries.jsonl").write_bytes(b"\xff\xfe")
-        with pytest.raises(ConfigError, match=r"cannot read .*queries\.jsonl"):
-            read_queries(tmp_path)

@@ -517,3 +517,18 @@ class TestEveryNoteCanBeFound:
         (vault / name).write_text(text)
         engine.sync()
         assert engine.search(query).hits[0].path == name
+
+
+class TestKeywordsOfAnOldFormat:
+    def test_are_made_anew_without_embedding(self, vault: Path, data_dir: Path) -> None:
+        with Engine.open(vault) as engine:
+            engine.sync()
+        (folder,) = index_dir(vault).glob("keywords-whoosh-*")
+        folder.rename(folder.with_name("keywords-whoosh-1"))
+        with Engine.open(vault) as engine:
+            counting = CountingEmbedder(engine._open_embedder())
+            engine._embedder = counting  # type: ignore[assignment]
+            engine.sync()
+            assert counting.passages == []
+            assert engine.search("hives").hits[0].path == "Nature/Bees.md"
+        assert [found.name for found in index_dir(vault).glob("keywords-*")] == [folder.name]

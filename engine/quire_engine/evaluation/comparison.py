@@ -1,0 +1,122 @@
+"""Two runs over the same queries: what changed, by how much, and whether it is more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from quire_engine.errors import ConfigError
+from quire_engine.evaluation.latency import latencies
+from quire_engine.evaluation.resampling import intervals, p_values, resampled_means
+from quire_engine.records import Comparison, Difference, DocumentMove, QueryChange, QueryResult
+
+_TOP = 10
+_SAME = 1e-9
+
+
+class Judged(Protocol):
+    """A query, asked or not yet."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def relevant(self) -> Mapping[str, float]: ...
+
+
+def common_ids(then: Sequence[QueryResult], now: Sequence[Judged]) -> list[str]:
+    """Ids of the queries that both have with the same text and judgements, in the order of ``now``.
+
+    Raises `ConfigError` when there is none.
+    """
+    known = {result.id: result for result in then}
+    same = [
+        query.id
+        for query in now
+        if query.id in known
+        and query.text == known[query.id].text
+        and query.relevant == known[query.id].relevant
+    ]
+    if not same:
+        raise ConfigError(
+            "the saved run is one of other queries (none has the same id, text and judgements); "
+            "compare with a run of this folder, made by `quire eval DIR --save FILE`"
+        )
+    return same
+
+
+def compare(then: Sequence[QueryResult], now: Sequence[QueryResult]) -> Comparison:
+    """What changed from ``then`` to ``now``, over the queries that both have.
+
+    Each query is compared with itself: most of the variance of a measure is that between easy and hard
+    queries, and drops out. Raises `ConfigError` when no query is common.
+    """
+    common = common_ids(then, now)
+    before, after = ({result.id: result for result in run} for run in (then, now))
+    pairs = [(before[identity], after[identity]) for identity in common]
+    changes = [_change(*pair) for pair in pairs]
+    changes.sort(key=lambda change: (change.now - change.then, change.id))
+    return Comparison(
+        len(common),
+        len(now) - len(common),
+        len(then) - len(common),
+        _differences(pairs),
+        _latencies(pairs),
+        tuple(changes),
+    )
+
+
+def _differences(pairs: Sequence[tuple[QueryResult, QueryResult]]) -> dict[str, Difference]:
+    names = [name for name in pairs[0][1].measures if name in pairs[0][0].measures]
+    old, new = (
+        np.array([[pair[side].measures[name] for name in names] for pair in pairs]) for side in (0, 1)
+    )
+    change = new - old
+    observed = change.mean(axis=0)
+    means = resampled_means(change)
+    columns = zip(names, intervals(means), p_values(means, observed), strict=True)
+    return {
+        name: Difference(
+            then=float(old[:, column].mean()),
+            now=float(new[:, column].mean()),
+            difference=float(observed[column]),
+            interval=interval,
+            p=p,
+            wins=int((change[:, column] > _SAME).sum()),
+            ties=int((np.abs(change[:, column]) <= _SAME).sum()),
+            losses=int((change[:, column] < -_SAME).sum()),
+        )
+        for column, (name, interval, p) in enumerate(columns)
+    }
+
+
+def _latencies(pairs: Sequence[tuple[QueryResult, QueryResult]]) -> dict[str, tuple[float, float]]:
+    old, new = (latencies([pair[side].timings for pair in pairs]) for side in (0, 1))
+    return {name: (old[name], new[name]) for name in new}
+
+
+def _change(then: QueryResult, now: QueryResult) -> QueryChange:
+    old, new = _ranks(then), _ranks(now)
+
+    def move(document: str) -> DocumentMove:
+        return DocumentMove(document, now.relevant.get(document, 0.0), old.get(document), new.get(document))
+
+    first_then, first_now = list(old)[:_TOP], list(new)[:_TOP]
+    return QueryChange(
+        now.id,
+        now.text,
+        then.measures["ndcg@10"],
+        now.measures["ndcg@10"],
+        relevant=tuple(map(move, sorted(now.relevant, key=lambda document: -now.relevant[document]))),
+        entered=tuple(move(document) for document in first_now if document not in first_then),
+        left=tuple(move(document) for document in first_then if document not in first_now),
+    )
+
+
+def _ranks(result: QueryResult) -> dict[str, int]:
+    return {document: rank for rank, (document, _) in enumerate(result.ranking, start=1)}
