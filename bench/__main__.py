@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
-from bench import ablations, hidden_links, topics
+from bench import ablations, hidden_links, ranking, topics
 from bench.report import Figure, table
 from bench.workshop import Options, Workshop, open_workshop
 
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:1] == ["ablations"]:
         return ablations.main(arguments[1:])
+    if arguments[:1] == ["ranking"]:
+        return ranking.main(arguments[1:])
     if arguments[:1] == ["topics"]:
         return topics.main(arguments[1:])
     if arguments[:1] == ["hidden-links"]:

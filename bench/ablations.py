@@ -35,12 +35,28 @@ class Variant:
     """The one search whose list is measured; ``None`` for what users get."""
 
 
+def _without(*names: str) -> Mapping[str, Mapping[str, object]]:
+    return {"retrieval": {"weights": dict.fromkeys(names, 0.0)}}
+
+
+_BEYOND = ("vouched", "proximity", "rarest", "named", "topic", "links", "part", "freshness")
+"""The signals beside the two searches."""
+
 VARIANTS = (
     Variant("as it comes"),
     Variant("dense search alone", signal="dense"),
     Variant("keyword search alone", signal="keyword"),
     Variant("reciprocal rank fusion", {"retrieval": {"fusion": "rrf"}}),
-    Variant("dense share 0.5", {"retrieval": {"fusion": "convex", "dense_share": 0.5}}),
+    Variant("both searches, learned weights", _without(*_BEYOND)),
+    Variant(
+        "0.6 dense, 0.3 keyword, 0.1 freshness",
+        {
+            "retrieval": {
+                "weights": {**dict.fromkeys(_BEYOND, 0.0), "dense": 0.6, "keyword": 0.3, "freshness": 0.1}
+            }
+        },
+    ),
+    *(Variant(f"without {name}", _without(name)) for name in _BEYOND),
     Variant("no near-duplicates collapse", {"retrieval": {"duplicate_cosine": 1.0}}),
 )
 """The first is what the others are compared with."""

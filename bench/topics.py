@@ -35,9 +35,9 @@ from quire_engine.retrieval import topics
 from quire_engine.retrieval.topics import Calibration
 from quire_engine.settings import Settings
 
-_ONE, _SEVERAL, _WIDENED = 0.98, 0.99, 0.95
+_ONE, _SEVERAL, _WIDENED = 0.98, 0.95, 0.95
 """The least recall of one topic and of several, and how often a wrong preference is to be widened."""
-_STEPS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999)
+_STEPS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.999)
 _COSINES = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 _SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _WEIGHTS = (0.005, 0.01, 0.02, 0.03)
@@ -59,6 +59,7 @@ class Asked:
     hits for a preference of theirs to be kept; 0 to 1."""
     hits: SearchResult
     names: tuple[str, ...]
+    """The topics of the candidates, as the case has them before its last alternative: a topic without any."""
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class Judged:
 
     folder: Path
     limit: int | None
+    topics: int
     asked: list[Asked] = field(default_factory=list)
     ndcg: dict[str, float] = field(default_factory=dict)
 
@@ -88,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 write_known_items(vault, folder)
             with Engine.open(vault) as engine:
                 engine.sync()
-                sets[place.name] = Judged(folder, chosen.limit, _ask(engine, vault, folder, chosen.limit))
+                sets[place.name] = _ask(engine, vault, folder, chosen.limit)
             print(f"{place.name}: {len(sets[place.name].asked)} questions", file=sys.stderr, flush=True)
         if len(sets) > 1:
             for place in chosen.sets:
@@ -122,42 +124,41 @@ def write_known_items(vault: Path, folder: Path, count: int = 250, seed: int = 5
     (folder / "qrels.tsv").write_text("\n".join(judgements[:count]) + "\n", encoding="utf-8")
 
 
-def _ask(engine: Engine, vault: Path, folder: Path, limit: int | None) -> list[Asked]:
+def _ask(engine: Engine, vault: Path, folder: Path, limit: int | None) -> Judged:
     settings = Settings()
     place = locations.index_dir(vault)
     reader, embedder = IndexReader(place), shared_embedder(settings.embedding)
     keywords = open_keywords(place, settings.retrieval.keywords, writable=False)
     try:
-        found = reader.topic_means()
-        asked = []
+        every = reader.topic_names()
+        judged = Judged(folder, limit, len(every))
         for query in spread(read_queries(folder), limit):
-            wanted = _wanted(query, reader, found.names)
-            if wanted is None:
+            held = _held(query, reader)
+            if not held:
                 continue
             vector = embedder.embed_query(query.text)
             trust = reading_trust(embedder.readability(query.text))
             words, near = keywords.search(query.text, _DEPTH), reader.nearest(vector, _DEPTH)
             topic_of = reader.topics_of([chunk for chunk, _ in (*words, *near)])
-            features = topics.signals(found, vector, trust, words, topic_of)
-            right = (wanted > 0).tolist()
-            good = _good(dict(near), dict(words), trust, topic_of, found.names, right)
+            names, features = topics.signals(near, words, trust, topic_of)
+            wanted = np.array([held.get(topic, 0.0) for topic in names])
+            wanted = np.append(wanted, max(0.0, 1.0 - wanted.sum()))
+            right = [topic in held for topic in every]
+            good = _good(dict(near), dict(words), trust, topic_of, every, right)
             hits = engine.search(query.text, limit=_PASSAGES)
-            asked.append(Asked(query.text, (features, wanted), good, hits, found.names))
-        return asked
+            judged.asked.append(Asked(query.text, (features, wanted), good, hits, names))
+        return judged
     finally:
         keywords.close()
         reader.close()
 
 
-def _wanted(query: Query, reader: IndexReader, names: Sequence[str]) -> np.ndarray | None:
-    """The share of the relevant notes that each topic holds; ``None`` when none is indexed."""
+def _held(query: Query, reader: IndexReader) -> dict[str, float]:
+    """The share of the relevant notes that each topic holds; empty when none is indexed."""
     paths = [document.split("#^")[0] for document in query.relevant]
     topic_of = reader.topics_of_notes(paths)
-    held = np.zeros(len(names))
-    for path in paths:
-        if path in topic_of:
-            held[names.index(topic_of[path])] += 1
-    return held / held.sum() if held.sum() else None
+    found = [topic_of[path] for path in paths if path in topic_of]
+    return {topic: found.count(topic) / len(found) for topic in found}
 
 
 def _good(
@@ -191,25 +192,30 @@ def _cases(sets: Mapping[str, Judged]) -> Sets:
 
 
 def calibrate(cases: Sets, sets: Mapping[str, Judged]) -> Calibration:
-    """The constants that fit these sets."""
-    cosine, keywords = fit(cases).tolist()
-    weighted = replace(topics.CALIBRATION, cosine=round(cosine, 2), keywords=round(keywords, 2))
+    """The constants that fit these sets; thresholds hold for each by the coefficients of the others."""
+    weighted = _weighted(cases)
+    likely: dict[str, list[Case]] = {}
+    for name, found in cases.items():
+        other = _weighted(without(cases, name)) if len(cases) > 1 else weighted
+        likely[name] = [(topics.probabilities(features, other)[:-1], wanted) for features, wanted in found]
 
     def alone(threshold: float, case: Case) -> float | None:
-        likely = topics.probabilities(case[0], weighted)
-        return float(case[1][likely.argmax()]) if likely.max() >= threshold else None
+        return float(case[1][case[0].argmax()]) if case[0].max() >= threshold else None
 
-    one = lowest(_STEPS, cases, alone, _ONE)
+    one = lowest(_STEPS, likely, alone, _ONE)
 
     def together(threshold: float, case: Case) -> float | None:
-        rows = topics.choose(
-            topics.probabilities(case[0], weighted), replace(weighted, one=one, several=threshold)
-        )
+        rows = topics.choose(case[0], replace(weighted, one=one, several=threshold))
         return float(case[1][rows].sum()) if rows is not None and len(rows) > 1 else None
 
-    several = lowest(_STEPS, cases, together, _SEVERAL)
+    several = lowest(_STEPS, likely, together, _SEVERAL)
     good = _good_limits([sets[name] for name in cases])
     return replace(weighted, one=one, several=several, good_cosine=good[0], good_share=good[1])
+
+
+def _weighted(cases: Sets) -> Calibration:
+    dense, keywords = fit(cases).tolist()
+    return replace(topics.CALIBRATION, dense=round(dense, 2), keywords=round(keywords, 2))
 
 
 def _good_limits(sets: Sequence[Judged]) -> tuple[float, float]:
@@ -248,8 +254,9 @@ def _report(name: str, found: Judged, fitted: Calibration, engine: Engine) -> No
     entropy = right = 0.0
     for asked in found.asked:
         features, wanted = asked.case
-        likely = topics.probabilities(features, fitted)
-        entropy -= float(wanted @ np.log(likely + 1e-12)) / len(found.asked)
+        chances = topics.probabilities(features, fitted)
+        entropy -= float(wanted @ np.log(chances + 1e-12)) / len(found.asked)
+        likely = chances[:-1]
         right += float(wanted[likely.argmax()]) / len(found.asked)
         rows = topics.choose(likely, fitted)
         mode = "all" if rows is None else "one" if len(rows) == 1 else "several"
@@ -257,15 +264,15 @@ def _report(name: str, found: Judged, fitted: Calibration, engine: Engine) -> No
         held[mode] += 1.0 if rows is None else float(wanted[rows].sum())
         before = _without_topics(asked.hits)
         plain[asked.text] = restricted[asked.text] = before
-        chances = dict(zip(asked.names, likely.tolist(), strict=True))
+        by_topic = dict(zip(asked.names, likely.tolist(), strict=True))
         if rows is not None:
             chosen = [asked.names[row] for row in rows]
             restricted[asked.text] = _within(engine, before, chosen)
         for weight in _WEIGHTS:
-            soft[weight][asked.text] = before if rows is None else _weighed(before, chances, weight)
+            soft[weight][asked.text] = before if rows is None else _weighed(before, by_topic, weight)
     recall = {mode: round(held[mode] / count, 3) for mode, count in counts.items() if count}
-    unknown = math.log(len(found.asked[0].names))
-    print(f"\n{name}: {len(found.asked)} questions, {len(found.asked[0].names)} topics; {fitted}")
+    unknown = math.log(found.topics)
+    print(f"\n{name}: {len(found.asked)} questions, {found.topics} topics; {fitted}")
     print(f"  cross-entropy {entropy:.3f} (knowing nothing: {unknown:.3f}), likeliest right {right:.3f}")
     print(f"  decisions {counts}, hold of the relevant notes {recall}")
     limits = fitted.good_cosine, fitted.good_share
@@ -312,12 +319,9 @@ def _reliability(sets: Mapping[str, Judged]) -> None:
     """How often the likeliest topic is right, by its probability; fitted to the other sets each time."""
     bins: dict[int, list[tuple[float, float]]] = {}
     for name, found in sets.items():
-        others = _cases(sets) if len(sets) == 1 else without(_cases(sets), name)
-        cosine, keywords = fit(others).tolist()
+        fitted = _weighted(_cases(sets) if len(sets) == 1 else without(_cases(sets), name))
         for asked in found.asked:
-            likely = topics.probabilities(
-                asked.case[0], replace(topics.CALIBRATION, cosine=cosine, keywords=keywords)
-            )
+            likely = topics.probabilities(asked.case[0], fitted)[:-1]
             best = float(likely.max())
             bins.setdefault(min(9, int(best * 10)), []).append((best, float(asked.case[1][likely.argmax()])))
     print("\nprobability of the likeliest topic   questions   said   right")

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
         Comparison,
         EvalReport,
         EvalRun,
+        Filters,
         Hit,
         IndexStatus,
         InstalledModel,
+        Plan,
+        Query,
         Routing,
         ScoreTrace,
         SearchResult,
@@ -43,7 +46,8 @@ ENGINE = "quire.engine/1"
 
 Json = dict[str, Any]
 
-_TOPICS = 10
+_MOST = 10
+"""Topics, and notes of one name, that are listed."""
 
 
 def chunk_id(identity: int) -> str:
@@ -68,8 +72,8 @@ def trace(value: ScoreTrace) -> Json:
     }
 
 
-def hit(value: Hit) -> Json:
-    """One found passage."""
+def hit(value: Hit, *, context: bool = False) -> Json:
+    """One found passage; with ``context`` also the passages before and after it, as ``neighbours``."""
     return {
         "rank": value.rank,
         "id": chunk_id(value.chunk_id),
@@ -83,6 +87,7 @@ def hit(value: Hit) -> Json:
         "topic": value.topic,
         "stale": value.stale,
         "trace": trace(value.trace),
+        **({"neighbours": json_safe([asdict(passage) for passage in value.neighbours])} if context else {}),
     }
 
 
@@ -95,23 +100,75 @@ def routing(value: Routing) -> Json:
     """Where a question was taken to belong, and what was searched; the likeliest ten topics."""
     return {
         "mode": value.mode,
-        "topics": [asdict(topic) for topic in value.topics[:_TOPICS]],
+        "topics": [asdict(topic) for topic in value.topics[:_MOST]],
         "chosen": list(value.chosen),
         "further": list(value.further),
     }
 
 
-def search(result: SearchResult) -> Json:
-    """A whole search, ``quire.search/1``."""
+def moment(seconds: float) -> str:
+    """Unix seconds as an ISO 8601 local time with its zone; what lies outside the calendar as its end."""
+    from datetime import datetime
+
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return datetime.max.date().isoformat() if seconds > 0 else datetime.min.date().isoformat()
+
+
+def filters(value: Filters) -> Json:
+    """What a search is restricted to: the conditions that are given, and no others."""
+    given = {name: condition for name, condition in asdict(value).items() if condition not in (None, ())}
+    times = ("since", "before")
+    return {name: moment(given[name]) if name in times else json_safe(given[name]) for name in given}
+
+
+def query(value: Query) -> Json:
+    """How a question was understood."""
+    return {
+        "text": value.text,
+        "language": value.language,
+        "intent": value.intent,
+        "complexity": value.complexity,
+        "reasons": list(value.reasons),
+        "recency": value.recency,
+        "since": None if value.since is None else moment(value.since),
+        "before": None if value.before is None else moment(value.before),
+        "domains": list(value.domains),
+        "phrases": list(value.phrases),
+        "named": [
+            {"name": note.name, "paths": list(note.paths[:_MOST]), "linked": note.linked}
+            for note in value.named
+        ],
+        "parts": list(value.parts),
+        "filters": filters(value.filters),
+        "notes": list(value.notes),
+    }
+
+
+def plan(value: Plan | None) -> Json | None:
+    """How a question was understood, and what was done about it; ``None`` when there was nothing to do."""
+    if value is None:
+        return None
+    return {
+        "query": query(value.query),
+        "strategy": asdict(value.strategy),
+        "routing": routing(value.routing),
+        "steps": list(value.steps),
+    }
+
+
+def search(result: SearchResult, *, context: bool = False) -> Json:
+    """A whole search, ``quire.search/1``; with ``context`` hits carry the passages around them."""
     return {
         "schema": SEARCH,
         "query": result.query,
         "generation": result.generation,
         "incomplete": result.incomplete,
         "left_out": result.left_out,
-        "routing": routing(result.routing),
+        "plan": plan(result.plan),
         "timings": timings(result.timings),
-        "hits": [hit(found) for found in result.hits],
+        "hits": [hit(found, context=context) for found in result.hits],
     }
 
 
@@ -158,6 +215,7 @@ def answer(value: Answer) -> Json:
         "generation": value.generation,
         "incomplete": value.incomplete,
         "left_out": value.left_out,
+        "plan": plan(value.plan),
         "timings": timings(value.timings),
         "hits": [hit(source) for source in value.hits],
     }

@@ -54,6 +54,8 @@ class Inquiry(BaseModel):
     limit: int = Field(default=10, ge=1, le=1000)
     """The most passages."""
     filters: Restriction = Restriction()
+    context: bool = False
+    """For searches: whether hits come with the passages before and after them."""
     model: str | None = None
     """For answers: a catalogue name, a GGUF path, or ``extractive``; ``None`` for what the settings say."""
     sync: bool = True
@@ -88,9 +90,9 @@ class Inquiry(BaseModel):
         """
         filters = self.restriction
         if kind == "search":
-            result = engine.search(self.text, limit=self.limit, filters=filters)
+            result = engine.search(self.text, limit=self.limit, filters=filters, neighbours=self.context)
             result = replace(result, incomplete=result.incomplete or not current)
-            yield iter([{"type": "search", **contract.search(result)}])
+            yield iter([{"type": "search", **contract.search(result, context=self.context)}])
             return
         from quire_engine import AskOptions
 

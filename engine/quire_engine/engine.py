@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from quire_engine.indexing.indexer import Indexer
     from quire_engine.indexing.keeper import Keeper
     from quire_engine.inference.llama import LlamaModel
-    from quire_engine.interfaces import FloatArray
+    from quire_engine.interfaces import FloatArray, Reranker
+    from quire_engine.retrieval.retriever import Considered
 
 _EARLY = 16
 """Passages that a search embeds itself, while embedding is behind; a quarter of a second on two cores."""
@@ -88,9 +89,11 @@ class Engine:
             self._open_embedder,
             self._embed_early,
             self._freshness_check,
+            self._open_reranker,
             settings.retrieval,
         )
         self._embedder: SentenceEmbedder | None = None
+        self._reranker: Reranker | None = None
         self._language_model: LlamaModel | None = None
         self._language_model_path: Path | None = None
         self._language_tools: LanguageTools | None = None
@@ -275,17 +278,27 @@ class Engine:
 
     # ------------------------------------------------------------------------------- search and answers
 
-    def search(self, query: str, *, limit: int = 10, filters: Filters | None = None) -> SearchResult:
+    def search(
+        self, query: str, *, limit: int = 10, filters: Filters | None = None, neighbours: bool = False
+    ) -> SearchResult:
         """The best passages for ``query``; an empty result when nothing matches. Does not sync.
+
+        ``query`` may hold operators (``tag:``, ``path:``, ``since:``, ``before:``, ``-word``, ``"phrase"``).
+        With ``neighbours`` each hit comes with the passages before and after it.
 
         Hits are checked against the files: one of a note that has changed is marked as stale, or left out
         when its text is gone. The result is incomplete when the index is, or when there were such hits.
         Raises `VaultError` when nothing is left since the vault has no notes any more.
         """
         with self._questions, self._reader.snapshot():
-            return self._search(query, limit, filters)
+            return self._search(query, limit, filters, neighbours)
 
-    def _search(self, query: str, limit: int, filters: Filters | None) -> SearchResult:
+    def considered(self, query: str) -> Considered | None:
+        """All candidates for ``query`` with all of their signals, for fitting the signals' weights."""
+        with self._questions, self._reader.snapshot():
+            return self._retriever.considered(query)
+
+    def _search(self, query: str, limit: int, filters: Filters | None, neighbours: bool) -> SearchResult:
         embedder = self._open_embedder()
         comparable = self._reader.meta("fingerprint") == embedder.fingerprint
         result = self._retriever.search(
@@ -295,10 +308,22 @@ class Engine:
             generation=self._reader.generation,
             incomplete=self._incomplete() or not comparable,
             dense=comparable,
+            neighbours=neighbours,
         )
         if result.left_out and not result.hits and not holds_notes(self._vault):
             raise vault_gone(self._vault)
         return result
+
+    def _open_reranker(self) -> Reranker | None:
+        """The cross-encoder in use; ``None`` when there is none. Raises `ModelError` when it is damaged."""
+        if self._settings.retrieval.reranker == "none":
+            return None
+        from quire_engine.inference.reranker import open_reranker
+
+        with self._loading:
+            if self._reranker is None:
+                self._reranker = open_reranker(self._settings)
+            return self._reranker
 
     def _freshness_check(self) -> FreshnessCheck:
         return FreshnessCheck(self._vault, self._reader.known_files, self._settings.scan.max_note_bytes)

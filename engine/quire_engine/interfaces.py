@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from quire_engine.records import Entity, Filters, Hit, SyncProgress
+from quire_engine.records import Entity, Filters, Hit, Neighbour, SyncProgress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,6 +67,9 @@ class KeywordSearcher(Protocol):
         Stop words count only when there is nothing else; none for a text without words.
         """
 
+    def rarity(self, words: Sequence[str]) -> dict[str, float]:
+        """Inverse document frequency of each term, as BM25 weighs it."""
+
 
 class KeywordWriter(Protocol):
     """The keyword index as the indexer sees it: idempotent, and aware of what it has applied."""
@@ -102,9 +105,6 @@ class KeywordIndex(KeywordSearcher, KeywordWriter, Protocol):
     def folder(self) -> Path:
         """Where its files are."""
 
-    def rarity(self, words: Sequence[str]) -> dict[str, float]:
-        """Inverse document frequency of each term, as BM25 weighs it."""
-
     def count(self) -> int:
         """How many chunks are in the index."""
 
@@ -116,21 +116,6 @@ class KeywordIndex(KeywordSearcher, KeywordWriter, Protocol):
 
     def close(self) -> None:
         """Let go of files; the next use opens them again."""
-
-
-class TopicMeans(Protocol):
-    """What routing knows of the vault's topics at one moment."""
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
-
-    @property
-    def means(self) -> FloatArray:
-        """Mean vectors, a few a topic, float32 of shape (means, dimensions); not unit vectors."""
-
-    @property
-    def owners(self) -> NDArray[np.intp]:
-        """The topic of each mean, as its row in ``names``; a topic without vectors has none."""
 
 
 class ChunkReader(Protocol):
@@ -157,6 +142,15 @@ class ChunkReader(Protocol):
     def links(self, ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
         """Paths of the notes that each chunk links to."""
 
+    def called(self, paths: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
+        """(path, title, aliases) of some notes."""
+
+    def modified(self, ids: Sequence[int]) -> Mapping[int, float]:
+        """When the note of each chunk was changed last, in Unix seconds."""
+
+    def neighbours(self, ids: Sequence[int]) -> Mapping[int, tuple[Neighbour, ...]]:
+        """The passages before and after each chunk in its note, where there are such."""
+
     def outgoing_links(self, ids: Sequence[int]) -> list[tuple[int, int, int]]:
         """(chunk id, line of its text, note id) of the links in each chunk that lead to other notes."""
 
@@ -166,8 +160,8 @@ class ChunkReader(Protocol):
     def passages_of(self, notes: Sequence[int], most: int) -> Mapping[int, int]:
         """Note ids by chunk id of the first ``most`` chunks of each note."""
 
-    def topic_means(self) -> TopicMeans:
-        """The topics as the present snapshot has them."""
+    def topic_names(self) -> tuple[str, ...]:
+        """Every topic that holds a note, in alphabetical order."""
 
     def topics_of(self, ids: Sequence[int]) -> Mapping[int, str]:
         """The topic of each chunk."""

@@ -328,7 +328,7 @@ class Query:
     parts: tuple[str, ...]
     """The questions that it consists of, each to be searched beside the whole; empty when it is one."""
     filters: Filters
-    """What its operators restrict the search to."""
+    """What its operators restrict the search to; in a `Plan` all that the search was restricted to."""
     notes: tuple[str, ...] = ()
     """What could not be understood as meant, a line each, for the user."""
 
@@ -353,19 +353,31 @@ class Strategy:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """How a question was understood, and what was done to answer it."""
+
+    query: Query
+    strategy: Strategy
+    """The one that the search ended with: a simpler one than chosen when time ran out."""
+    routing: Routing
+    steps: tuple[str, ...] = ()
+    """What was done or left out beyond the two searches, in order, a few words each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
-    """One retriever's part in a hit's score."""
+    """One part of a hit's score."""
 
     name: str
-    """``dense`` or ``keyword``."""
+    """``dense``, ``keyword``, or another of `quire_engine.retrieval.ranking`."""
     rank: int
-    """1-based, in that retriever's list; 0 when it was scored without being among its candidates."""
+    """1-based, in that retriever's list; 0 where there is no list, or the hit was not in it."""
     score: float
-    """In the retriever's own unit: cosine similarity, or BM25F."""
+    """In the signal's own unit: a cosine, BM25F, a probability, a share."""
     weight: float
-    """What this retriever's normalised score (or reciprocal rank) is multiplied with."""
+    """What the score, brought to 0..1, is multiplied with."""
     contribution: float
-    """What was added to the fused score."""
+    """What was added to the hit's score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +387,18 @@ class ScoreTrace:
     signals: tuple[Signal, ...]
     duplicates: tuple[str, ...] = ()
     """``path:start-end`` of near-identical passages that this hit stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """The passage before or after a hit in its note."""
+
+    before: bool
+    """Whether it stands before the hit."""
+    start_line: int
+    end_line: int
+    headings: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,6 +426,9 @@ class Hit:
     """Names that stand in the passage."""
     stale: bool = False
     """True when the note has changed since it was indexed; the text stands in it, at these lines, even so."""
+    neighbours: tuple[Neighbour, ...] = ()
+    """The passages before and after it, in reading order, where they were asked for and the note is as it
+    was indexed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,7 +442,8 @@ class SearchResult:
     """Milliseconds by stage; ``total`` among them."""
     left_out: int = 0
     """Passages that were found but do not stand in their notes any more."""
-    routing: Routing = Routing("all")
+    plan: Plan | None = None
+    """How the question was understood and searched; ``None`` when there was nothing to search for."""
 
 
 # ---------------------------------------------------------------------------------------------- answers
@@ -476,6 +504,8 @@ class Answer:
     timings: Mapping[str, float] = field(default_factory=dict)
     left_out: int = 0
     """Passages that were found but do not stand in their notes any more."""
+    plan: Plan | None = None
+    """How the question was understood and searched; ``None`` when there was nothing to search for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -50,16 +50,16 @@ class RetrievalSettings(_Section):
     """What keeps the keyword index; ``tantivy`` needs ``pip install 'quire[tantivy]'``."""
     candidates: int = Field(default=100, ge=10, le=2000)
     """How many passages each retriever brings."""
-    fusion: Literal["convex", "rrf"] = "convex"
-    """How the two lists are merged: by normalised scores, or by reciprocal rank."""
-    dense_share: float = Field(default=0.65, ge=0, le=1)
-    """The weight of meaning against keywords for a question that the embedding model can read."""
+    fusion: Literal["learned", "rrf"] = "learned"
+    """How candidates are ranked: by all signals with learned weights, or by reciprocal rank alone."""
     rrf_k: int = Field(default=60, ge=1)
     """The constant of reciprocal rank fusion."""
+    weights: dict[str, Annotated[float, Field(ge=0, le=100)]] = {}
+    """Weights of signals instead of the learned ones, as ``--explain`` names them; 0 leaves one out."""
     reranker: str = ""
     """A cross-encoder's name or folder; empty: the installed one; ``none``: never."""
-    duplicate_cosine: float = Field(default=0.97, gt=0, le=1)
-    """Passages at least this similar collapse into one hit."""
+    duplicate_cosine: float = Field(default=0.95, gt=0, le=1)
+    """Passages more similar than this collapse into one hit."""
 
 
 class AnswerSettings(_Section):

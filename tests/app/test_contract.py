@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
 
 from quire import contract
 from quire_engine.records import (
@@ -12,16 +16,22 @@ from quire_engine.records import (
     AnswerText,
     Citation,
     EvalReport,
+    Filters,
     Hit,
     HitsFound,
     IndexStatus,
     InstalledModel,
     ModelDescription,
+    NamedNote,
+    Neighbour,
+    Plan,
+    Query,
     Routing,
     ScoreTrace,
     SearchResult,
     Signal,
     SkippedNote,
+    Strategy,
     SyncProgress,
     SyncReport,
     TopicScore,
@@ -45,7 +55,30 @@ HIT = Hit(
         (Signal("dense", 1, 0.7, 1.0, 0.02), Signal("keyword", 4, 9.5, 1.0, 0.01)), ("Old.md:1-2",)
     ),
 )
-RESULT = SearchResult("roses", (HIT,), generation=7, incomplete=False, timings={"total": 12.34567})
+SINCE = datetime(2024, 3, 1).timestamp()
+QUERY = Query(
+    text="roses and vines in march",
+    language="en",
+    intent="factual",
+    complexity=0.3,
+    reasons=("multi-part",),
+    recency=0.5,
+    since=SINCE,
+    before=None,
+    domains=("Garden",),
+    phrases=("south wall",),
+    named=(NamedNote("roses", tuple(f"{n}/Roses.md" for n in range(20)), linked=True),),
+    parts=("roses in march", "vines in march"),
+    filters=Filters(tags=("plants",), since=SINCE, where=(("status", "done"),), excluded=("draft",)),
+    notes=("'since:soon' is searched as words",),
+)
+PLAN = Plan(
+    QUERY,
+    Strategy("moderate", 100, 2, 15, 2, 2.0, "simple"),
+    Routing("one", (TopicScore("Garden", 0.9),), ("Garden",)),
+    ("searched 2 parts of the question beside the whole",),
+)
+RESULT = SearchResult("roses", (HIT,), generation=7, incomplete=False, timings={"total": 12.34567}, plan=PLAN)
 CITATION = Citation(1, "Garden/Roses.md", ("Roses",), 3, 3, "Prune roses in March.", True, 0.9)
 WAVE = Wave("critical", 2, 120, 0.8, "sufficient")
 ANSWER = Answer(
@@ -59,6 +92,7 @@ ANSWER = Answer(
     incomplete=False,
     hits=(HIT,),
     timings={"total": 20.0},
+    plan=PLAN,
 )
 
 
@@ -217,5 +251,62 @@ class TestRouting:
         assert routing["topics"] == [{"topic": f"T{n}", "probability": 1 / 2**n} for n in range(1, 11)]
         assert (routing["mode"], routing["chosen"], routing["further"]) == ("widened", ["Work"], ["T2"])
 
-    def test_a_search_tells_it(self) -> None:
-        assert contract.search(RESULT)["routing"]["mode"] == "all"
+
+class TestPlan:
+    def test_says_how_the_question_was_understood(self) -> None:
+        plan = json.loads(json.dumps(contract.plan(PLAN)))
+        query = plan["query"]
+        assert query["text"] == "roses and vines in march"
+        assert (query["intent"], query["reasons"], query["language"]) == ("factual", ["multi-part"], "en")
+        assert query["parts"] == ["roses in march", "vines in march"]
+        assert query["notes"] == ["'since:soon' is searched as words"]
+        assert query["named"] == [
+            {"name": "roses", "paths": [f"{n}/Roses.md" for n in range(10)], "linked": True}
+        ]
+        assert datetime.fromisoformat(query["since"]).timestamp() == SINCE
+        assert query["before"] is None
+        assert plan["strategy"]["name"] == "moderate"
+        assert plan["strategy"]["fallback"] == "simple"
+        assert plan["routing"]["chosen"] == ["Garden"]
+        assert plan["steps"] == ["searched 2 parts of the question beside the whole"]
+
+    def test_has_the_restrictions_that_are_given_and_no_others(self) -> None:
+        filters = contract.filters(QUERY.filters)
+        assert datetime.fromisoformat(filters.pop("since")).timestamp() == SINCE
+        assert filters == {"tags": ["plants"], "where": [["status", "done"]], "excluded": ["draft"]}
+        assert contract.filters(Filters()) == {}
+        assert contract.filters(Filters(since=0.0)).keys() == {"since"}
+
+    @pytest.mark.parametrize("seconds", [1e18, float("inf"), -1e18, float("-inf")])
+    def test_a_time_beyond_the_calendar_is_its_end(self, seconds: float) -> None:
+        assert contract.moment(seconds) == ("9999-12-31" if seconds > 0 else "0001-01-01")
+
+    def test_searches_and_answers_tell_it(self) -> None:
+        plan = contract.plan(PLAN)
+        assert contract.search(RESULT)["plan"] == plan
+        assert contract.answer(ANSWER)["plan"] == plan
+        assert contract.answer_event(HitsFound(RESULT))["plan"] == plan
+
+    def test_is_null_for_a_question_with_nothing_to_search_for(self) -> None:
+        assert contract.search(replace(RESULT, hits=(), plan=None))["plan"] is None
+
+
+class TestContext:
+    def test_passages_around_a_hit_come_when_asked_for(self) -> None:
+        around = Neighbour(True, 1, 2, ("Roses",), "They grow along the south wall.")
+        result = replace(RESULT, hits=(replace(HIT, neighbours=(around,)),))
+        (hit,) = contract.search(result, context=True)["hits"]
+        assert hit["neighbours"] == [
+            {
+                "before": True,
+                "start_line": 1,
+                "end_line": 2,
+                "headings": ["Roses"],
+                "text": "They grow along the south wall.",
+            }
+        ]
+        (hit,) = contract.search(result)["hits"]
+        assert "neighbours" not in hit
+
+    def test_there_may_be_none(self) -> None:
+        assert contract.hit(HIT, context=True)["neighbours"] == []

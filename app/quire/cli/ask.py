@@ -11,8 +11,8 @@ import click
 from quire import contract
 from quire.cli import batch as batches
 from quire.cli.diagnostics import ExitCode, worst
-from quire.cli.options import colour_option, filters, looking_first, query_options, vault_option
-from quire.cli.passages import citation_lines, hit_lines, question_words
+from quire.cli.options import OPERATORS, colour_option, filters, looking_first, query_options, vault_option
+from quire.cli.passages import citation_lines, hit_lines, plan_lines, searched_words
 from quire.cli.questions import Questions, finished
 from quire.cli.session import Session
 from quire.cli.terminal import inert
@@ -27,7 +27,7 @@ _OUTCOMES = {
 }
 
 
-@click.command("ask", short_help="Answer a question, with proof.")
+@click.command("ask", short_help="Answer a question, with proof.", epilog=OPERATORS)
 @click.argument("question", nargs=-1)
 @click.option(
     "--model",
@@ -82,10 +82,12 @@ def command(
 
         if as_json:
             answer = questions.last(single)
+            questions.tell(answer)
             session.output.json(answer)
             return outcome(answer)
         with closing(questions.events(single)) as events:
             answer = _written(session, events) if as_lines else _shown(session, events)
+        questions.tell(answer)
         if not as_lines:
             _show_proof(session, answer, explain)
             questions.warn_if_behind(answer)
@@ -149,8 +151,10 @@ def _show_proof(session: Session, answer: Json, explain: bool) -> None:
 
 
 def _show_sources(session: Session, answer: Json) -> None:
-    output, words = session.output, question_words(answer["question"])
+    output, words = session.output, searched_words(answer["plan"])
     output.line()
+    for line in plan_lines(answer["plan"], output.palette, output.width):
+        output.line(line)
     for wave in answer["waves"]:
         stop = f"; {inert(wave['stop_reason'])}" if wave["stop_reason"] else ""
         load = f"{wave['tier']}: {counted(wave['chunks'], 'passage')}, {counted(wave['tokens'], 'token')}"
@@ -158,5 +162,5 @@ def _show_sources(session: Session, answer: Json) -> None:
     source = f"answered by {inert(answer['model'])}, from generation {answer['generation']} of the index"
     output.line(output.palette.faint(source))
     for hit in answer["hits"]:
-        for line in hit_lines(hit, words, output.palette, output.width, explain=True):
+        for line in hit_lines(hit, words, output.palette, output.width, explain=True, plain=output.plain):
             output.line(line)

@@ -10,6 +10,13 @@ import click
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+OPERATORS = (
+    "Within a question, tag:NAME, path:FOLDER, since:WHEN and before:WHEN restrict the search, "
+    '-word leaves out passages with that word, "words" must stand together, and [[note]] names a note. '
+    "Put such a question in single quotes: the shell has a meaning for some of these, too."
+)
+"""What the help of a command that takes questions ends with."""
+
 
 class Moment(click.ParamType[float]):
     """A point in time as Unix seconds: an ISO date or time, or an age (``7d``, ``2w``, ``3m``, ``1y``)."""
@@ -128,7 +135,11 @@ def query_options(command: Decorated) -> Decorated:
                 show_default=True,
                 help="The most passages to find.",
             ),
-            click.option("--explain", is_flag=True, help="Show how each score came about."),
+            click.option(
+                "--explain",
+                is_flag=True,
+                help="Show how the question was understood and how each score came about.",
+            ),
             click.option(
                 "--no-sync", is_flag=True, help="Use the index as it is; do not look for changes first."
             ),

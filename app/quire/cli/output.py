@@ -31,7 +31,8 @@ class Output:
         self._stream = open_stream
         self.terminal = is_terminal(self._stream)
         self.palette = Palette(wants_colour(self._stream, colour))
-        self._ascii = (getattr(self._stream, "encoding", None) or "utf-8").lower() not in ("utf-8", "utf8")
+        self.plain = (getattr(self._stream, "encoding", None) or "utf-8").lower() not in ("utf-8", "utf8")
+        """Whether what is written should keep to ASCII, as far as it is Quire's to choose."""
         self._flow = Flow(self.width)
 
     @property
@@ -55,7 +56,7 @@ class Output:
 
     def json(self, value: Any) -> None:
         """One JSON document on one line."""
-        document = json.dumps(value, ensure_ascii=self._ascii)
+        document = json.dumps(value, ensure_ascii=self.plain)
         self._write(inert_json(document) + "\n")
 
     def _write(self, text: str) -> None:

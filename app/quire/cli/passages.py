@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from quire.cli.terminal import Palette, inert, shorten, wrap
 from quire.contract import Json
+from quire.explanation import facts, table
 
 _EXCERPT_LINES = 3
+_LABEL = 10
 _MOST_WORDS = 64
 _WORD = re.compile(r"\w+")
 _PLAIN_WORDS = frozenset(
@@ -34,6 +36,11 @@ def question_words(question: str) -> list[str]:
         elif word not in _PLAIN_WORDS:
             words[word] = None
     return list(words)[:_MOST_WORDS]
+
+
+def searched_words(plan: Json | None) -> list[str]:
+    """`question_words` of a question without its operators; none for one with nothing to search for."""
+    return question_words(plan["query"]["text"]) if plan else []
 
 
 def pattern(words: Sequence[str]) -> re.Pattern[str] | None:
@@ -94,33 +101,67 @@ def heading_path(headings: Sequence[str]) -> str:
 
 
 def hit_lines(
-    hit: Json, words: Sequence[str], palette: Palette, width: int, *, explain: bool = False
+    hit: Json,
+    words: Sequence[str],
+    palette: Palette,
+    width: int,
+    *,
+    explain: bool = False,
+    plain: bool = False,
 ) -> Iterator[str]:
-    """A hit: its place and headings, then the passage around the question's words, then perhaps its score."""
+    """A hit: its place and headings, then the passage around the question's words, then perhaps its score.
+
+    The passages before and after it are shown where it has them; ``plain`` keeps to ASCII in drawing.
+    """
     headings = heading_path(hit["headings"])
     yield palette.place(place(hit["path"], hit["start_line"], hit["end_line"])) + (
         f"  {palette.faint(headings)}" if headings else ""
     )
-    lines = list(wrap(inert(excerpt(hit["text"], words, (width - 4) * _EXCERPT_LINES)), width - 4))
-    if len(lines) > _EXCERPT_LINES:
-        lines[_EXCERPT_LINES - 1] = shorten(lines[_EXCERPT_LINES - 1] + " …", width - 4)
-    for line in lines[:_EXCERPT_LINES]:
+    around = hit.get("neighbours", ())
+    for passage in (passage for passage in around if passage["before"]):
+        lead, lines = _neighbour(passage, width - 4)
+        if len(lines) > _EXCERPT_LINES:  # what stands next to the hit
+            lines = [f"{lead} …", *lines[1 - _EXCERPT_LINES :]]
+        yield from ("    " + palette.faint(line) for line in lines)
+    shown = excerpt(hit["text"], words, (width - 4) * _EXCERPT_LINES)
+    for line in _first(list(wrap(inert(shown), width - 4)), width - 4):
         yield "    " + highlighted(line, words, palette)
+    for passage in (passage for passage in around if not passage["before"]):
+        _, lines = _neighbour(passage, width - 4)
+        yield from ("    " + palette.faint(line) for line in _first(lines, width - 4))
     if hit["stale"]:
         yield "    " + palette.doubtful("the note has changed since it was indexed; this still stands in it")
     if explain:
-        yield "    " + palette.faint(f"score {hit['score']:.4f} = {explanation(hit['trace'])}")
-        for duplicate in hit["trace"]["duplicates"]:
-            yield "    " + palette.faint(f"also at {inert(duplicate)}")
+        yield from _score_lines(hit, palette, width, plain)
 
 
-def explanation(trace: Json) -> str:
-    """The sum that makes a score."""
-    return " + ".join(
-        f"{signal['contribution']:.4f} "
-        f"({inert(signal['name'])} #{signal['rank']}, {signal['score']:.3f}, weight {signal['weight']:g})"
-        for signal in trace["signals"]
-    )
+def _neighbour(passage: Json, width: int) -> tuple[str, list[str]]:
+    """The lines where a passage beside a hit stands, in brackets, and what it says, led by them."""
+    first, last = passage["start_line"], passage["end_line"]
+    lead = f"[{first}]" if first == last else f"[{first}-{last}]"
+    return lead, list(wrap(inert(f"{lead} {' '.join(passage['text'].split())}"), width))
+
+
+def _first(lines: list[str], width: int) -> list[str]:
+    """As many lines as an excerpt has, with an ellipsis when there are more."""
+    if len(lines) > _EXCERPT_LINES:
+        lines[_EXCERPT_LINES - 1] = shorten(lines[_EXCERPT_LINES - 1] + " …", width)
+    return lines[:_EXCERPT_LINES]
+
+
+def _score_lines(hit: Json, palette: Palette, width: int, plain: bool) -> Iterator[str]:
+    drawn = table(hit, bar="#", minus="-") if plain else table(hit)
+    for line in drawn:
+        yield "    " + palette.faint(shorten(inert(line), width - 4))
+    for duplicate in hit["trace"]["duplicates"]:
+        yield "    " + palette.faint(f"also at {inert(duplicate)}")
+
+
+def plan_lines(plan: Json | None, palette: Palette, width: int) -> Iterator[str]:
+    """How a question was understood and searched, each fact with its label."""
+    for label, words in facts(plan):
+        for number, line in enumerate(wrap(inert(words), width - _LABEL)):
+            yield palette.faint(("" if number else label).ljust(_LABEL) + line)
 
 
 def citation_lines(citation: Json, palette: Palette, width: int | None) -> Iterator[str]:

@@ -60,6 +60,11 @@ class Questions:
         *_, event = self.events(text, whole=True)
         return finished(event)
 
+    def tell(self, document: Json) -> None:
+        """Say what of the question could not be understood as meant."""
+        for note in document["plan"]["query"]["notes"] if document["plan"] else ():
+            self._note(note)
+
     def warn_if_behind(self, document: Json) -> None:
         """Say when an answer comes from an index that is incomplete, and what becomes of that."""
         if document["left_out"]:

@@ -9,20 +9,22 @@ import click
 from quire import contract
 from quire.cli import batch as batches
 from quire.cli.diagnostics import ExitCode, worst
-from quire.cli.options import colour_option, filters, looking_first, query_options, vault_option
-from quire.cli.passages import hit_lines, question_words
+from quire.cli.options import OPERATORS, colour_option, filters, looking_first, query_options, vault_option
+from quire.cli.passages import hit_lines, plan_lines, searched_words
 from quire.cli.questions import Questions
 from quire.cli.session import Session
 from quire.contract import Json
 
 
-@click.command("search", short_help="Find passages.")
+@click.command("search", short_help="Find passages.", epilog=OPERATORS)
 @click.argument("query", nargs=-1)
+@click.option("--context", is_flag=True, help="Show the passages before and after each hit, too.")
 @query_options
 @vault_option
 @colour_option
 def command(
     query: tuple[str, ...],
+    context: bool,
     as_json: bool,
     as_lines: bool,
     batch: str | None,
@@ -48,6 +50,7 @@ def command(
     question = batches.one_question(query, batch, as_json, as_lines)
     options = {
         "limit": limit,
+        "context": context,
         "filters": filters(folders, tags, since, before, where, prefer),
         **looking_first(no_sync, fresh),
     }
@@ -63,6 +66,7 @@ def command(
             return batches.run(session, batch, contract.SEARCH, respond)
 
         result = questions.last(question)
+        questions.tell(result)
         if as_json:
             session.output.json(result)
         elif as_lines:
@@ -76,11 +80,14 @@ def command(
 
 def show(session: Session, result: Json, explain: bool) -> None:
     """Print hits for people."""
-    output, words = session.output, question_words(result["query"])
+    output, words = session.output, searched_words(result["plan"])
+    if explain:
+        for line in plan_lines(result["plan"], output.palette, output.width):
+            output.line(line)
     for hit in result["hits"]:
-        if hit["rank"] > 1 and output.terminal:
+        if output.terminal and (explain or hit["rank"] > 1):
             output.line()
-        for line in hit_lines(hit, words, output.palette, output.width, explain=explain):
+        for line in hit_lines(hit, words, output.palette, output.width, explain=explain, plain=output.plain):
             output.line(line)
     if not result["hits"]:
         session.diagnostics.note("nothing found")

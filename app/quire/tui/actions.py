@@ -17,6 +17,7 @@ class Owner(Enum):
     SOURCES = "In the list of passages"
     NOTE = "In a note"
     LINKS = "In the list of links"
+    EXPLANATION = "In an explanation"
     HELP = "In this help"
 
 
@@ -97,6 +98,16 @@ ACTIONS: tuple[Action, ...] = (
         per_key=True,
     ),
     Action(
+        "explain",
+        Owner.ASK,
+        "Why",
+        "Show how the question was understood, and why these passages were found.",
+        ("f2",),
+        "F2",
+        footer=True,
+        palette=True,
+    ),
+    Action(
         "select", Owner.SOURCES, "Open", "Open the passage where it stands in its note.", ("enter",), "Enter"
     ),
     Action("back", Owner.NOTE, "Back", "Leave the note.", ("escape",), "Esc", footer=True, palette=True),
@@ -131,6 +142,7 @@ ACTIONS: tuple[Action, ...] = (
         palette=True,
     ),
     Action("select", Owner.LINKS, "Follow", "Open the note that the link leads to.", ("enter",), "Enter"),
+    Action("close", Owner.EXPLANATION, "Close", "Close the explanation.", ("escape", "f2"), "Esc F2"),
     Action("close", Owner.HELP, "Close", "Close the help.", ("escape", "f1", "question_mark"), "Esc F1 ?"),
     Action("focus_next", Owner.APP, "Next part", "Go to the next part of the screen.", ("tab",), "Tab"),
     Action("focus_previous", Owner.APP, "Previous part", "Go to the previous part.", ("shift+tab",), "⇧Tab"),

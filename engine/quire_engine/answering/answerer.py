@@ -116,6 +116,7 @@ class Answerer:
             incomplete=result.incomplete,
             left_out=result.left_out,
             hits=result.hits,
+            plan=result.plan,
             timings={
                 **{f"search.{stage}": value for stage, value in result.timings.items()},
                 "total": round(result.timings.get("total", 0.0) + (time.perf_counter() - begun) * 1000, 3),

@@ -17,7 +17,7 @@ from quire_engine.evaluation.resampling import intervals, resampled_means
 from quire_engine.records import EvalReport, EvalRun, Hit, QueryResult, SearchResult
 
 _DEPTH = 100
-_PASSAGES = 200
+_PASSAGES = 100
 """Several passages of a note count once, so that more passages than notes are asked for."""
 _SHOWN = 10
 """What users are shown, and what is timed: a search for more takes several times as long."""
@@ -61,7 +61,7 @@ def evaluate(
     if against is not None:
         common_ids(against.results, queries)
     by_block = any("#^" in document for query in queries for document in query.grades)
-    ranker = _Ranker(engine, by_block)
+    ranker = Ranker(engine, by_block)
     results = []
     generation = engine.search(queries[0].text).generation  # loads the models: not what is to be timed
     for number, query in enumerate(queries, start=1):
@@ -107,7 +107,7 @@ def _result(query: Query, found: list[tuple[str, float]], timings: Mapping[str, 
     )
 
 
-class _Ranker:
+class Ranker:
     """Turns hits into a ranking of documents, each at its best hit's place."""
 
     def __init__(self, engine: Searcher, by_block: bool) -> None:
@@ -119,10 +119,14 @@ class _Ranker:
         """(document, score), best first."""
         scores: dict[str, float] = {}
         for hit in hits:
-            document = self._block(hit) if self._by_block else hit.path
+            document = self.document(hit)
             if document is not None:
                 scores.setdefault(document, hit.score)
         return list(scores.items())
+
+    def document(self, hit: Hit) -> str | None:
+        """The note of a hit, or its block; ``None`` when it lies in none."""
+        return self._block(hit) if self._by_block else hit.path
 
     def _block(self, hit: Hit) -> str | None:
         if hit.path not in self._blocks:

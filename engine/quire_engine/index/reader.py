@@ -17,8 +17,7 @@ from quire_engine.index.nearest import nearest
 from quire_engine.index.paths import path_test
 from quire_engine.index.shards import ShardCache
 from quire_engine.index.store import KnownNote, known_files, note_id
-from quire_engine.index.topic_statistics import TopicCache, TopicStatistics
-from quire_engine.records import Entity, Filters, Hit, ScoreTrace, SkippedNote, TopicStatus
+from quire_engine.records import Entity, Filters, Hit, Neighbour, ScoreTrace, SkippedNote, TopicStatus
 
 if TYPE_CHECKING:
     import apsw
@@ -37,7 +36,6 @@ class IndexReader:
         self._folder = folder
         self._local = threading.local()
         self._shards = ShardCache()
-        self._topics = TopicCache()
         self._connections: WeakSet[apsw.Connection] = WeakSet()
         """Those of threads that live; a thread's own goes with it."""
         self._lock = threading.Lock()
@@ -250,6 +248,38 @@ class IndexReader:
             found.setdefault(chunk, {})[path] = None
         return {chunk: tuple(paths) for chunk, paths in found.items()}
 
+    def called(self, paths: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
+        """(path, title, aliases) of some notes."""
+        rows = self._all(
+            "SELECT n.path, n.title, n.aliases FROM json_each(?) j JOIN notes n ON n.id = j.value",
+            (json.dumps([note_id(path) for path in dict.fromkeys(paths)]),),
+        )
+        return [(path, title, tuple(json.loads(aliases))) for path, title, aliases in rows]
+
+    def modified(self, ids: Sequence[int]) -> Mapping[int, float]:
+        """When the note of each chunk was changed last, in Unix seconds."""
+        rows = self._all(
+            "SELECT c.id, n.modified FROM json_each(?) j JOIN chunks c ON c.id = j.value "
+            "JOIN notes n ON n.id = c.note_id",
+            (json.dumps(list(ids)),),
+        )
+        return dict(rows)
+
+    def neighbours(self, ids: Sequence[int]) -> Mapping[int, tuple[Neighbour, ...]]:
+        """The passages before and after each chunk in its note, where there are such."""
+        rows = self._all(
+            "SELECT c.id, o.ordinal < c.ordinal, o.start_line, o.end_line, o.headings, o.text FROM json_each(?) j "
+            "JOIN chunks c ON c.id = j.value JOIN chunks o ON o.note_id = c.note_id "
+            "AND o.ordinal IN (c.ordinal - 1, c.ordinal + 1) AND o.kind = 'text' ORDER BY o.ordinal",
+            (json.dumps(list(ids)),),
+        )
+        found: dict[int, list[Neighbour]] = {}
+        for chunk, before, start_line, end_line, headings, text in rows:
+            found.setdefault(chunk, []).append(
+                Neighbour(bool(before), start_line, end_line, tuple(json.loads(headings)), text)
+            )
+        return {chunk: tuple(around) for chunk, around in found.items()}
+
     def outgoing_links(self, ids: Sequence[int]) -> list[tuple[int, int, int]]:
         """(chunk id, line of its text, note id) of the links in each chunk that lead to other notes."""
         with translated("reading links"):
@@ -265,10 +295,9 @@ class IndexReader:
         with translated("reading the index"):
             return graph.passages_of(self._connection(), notes, most)
 
-    def topic_means(self) -> TopicStatistics:
-        """The topics as the present snapshot has them."""
-        with self.snapshot(), translated("reading topics"):
-            return self._topics.at(self._connection())
+    def topic_names(self) -> tuple[str, ...]:
+        """Every topic that holds a note, in alphabetical order."""
+        return tuple(topic for (topic,) in self._all("SELECT DISTINCT topic FROM notes ORDER BY topic"))
 
     def topics_of(self, ids: Sequence[int]) -> Mapping[int, str]:
         """The topic of each chunk."""

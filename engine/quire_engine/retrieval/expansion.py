@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from quire_engine.analysis import terms
-from quire_engine.records import Signal
 
 VOUCHING = 50
 """The best candidates, whose links count."""
@@ -20,7 +19,6 @@ NEW_NOTES = 20
 """The most linked notes that become candidates."""
 PASSAGES = 40
 """The passages of each linked note among which the best is looked for."""
-_WEIGHT = 0.3
 _NEAREST = 0.85
 """How near a note comes to the best passage that vouches for it, by its score."""
 
@@ -87,18 +85,30 @@ def best_of_each(scores: Mapping[int, float], notes: Mapping[int, int]) -> dict[
     return best
 
 
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """What links add to the score of a passage."""
+
+    strength: float
+    """Of its note's support."""
+    added: float
+
+
 def lifts(
-    scores: Mapping[int, float], notes: Mapping[int, int], supported: Mapping[int, Support]
-) -> dict[int, Signal]:
+    scores: Mapping[int, float],
+    notes: Mapping[int, int],
+    supported: Mapping[int, Support],
+    weight: float,
+) -> dict[int, Lift]:
     """What links add to the scores of chunks, by chunk id: of each supported note, to its best passage.
 
     Never so much that a passage passes the best of those that vouch for it. Scores are on a scale from 0, the
     one that `supports` was given; of any size, as twice the scores are lifted twice as much.
     """
-    added: dict[int, Signal] = {}
+    added: dict[int, Lift] = {}
     for note, chunk in best_of_each(scores, notes).items():
         if (support := supported.get(note)) is not None:
-            lift = min(_WEIGHT * support.strength, _NEAREST * support.best - scores[chunk])
+            lift = min(weight * support.strength, _NEAREST * support.best - scores[chunk])
             if lift > 0:
-                added[chunk] = Signal("links", 0, support.strength, _WEIGHT, lift)
+                added[chunk] = Lift(support.strength, lift)
     return added

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from quire_engine.analysis import fold, terms
 from quire_engine.languages import detect_language
-from quire_engine.records import Intent, Query
+from quire_engine.records import Intent, NamedNote, Query
 from quire_engine.retrieval.decomposition import asked, decompose
 from quire_engine.retrieval.names import NoteNames, without_links
 from quire_engine.retrieval.operators import parse
@@ -43,17 +43,15 @@ _COMPARES = any_of(
 )
 
 
-def analyse(text: str, *, names: NoteNames, topics: Sequence[str], now: float) -> Query:
-    """What ``text`` asks for in a vault with these ``names`` and ``topics``, asked at ``now`` (Unix seconds).
+def analyse(text: str, *, topics: Sequence[str], now: float) -> Query:
+    """What ``text`` asks for in a vault with these ``topics``, asked at ``now`` (Unix seconds).
 
-    Takes under a millisecond. Never raises, whatever the text.
+    The notes that it names are for `named_notes` to tell. Takes under a millisecond. Never raises, whatever
+    the text.
     """
     parsed = parse(text[:LONGEST], now)
     words = without_links(parsed.text)
     said = folded_words(words)
-    linked = names.linked(parsed.text)
-    known = {note.name for note in linked}
-    named = (*linked, *(note for note in names.among(words) if note.name not in known))
     parts, compares = decompose(words)
     (since, before), recency = time_of(words, now)
     domains = _domains(words, topics)
@@ -78,11 +76,19 @@ def analyse(text: str, *, names: NoteNames, topics: Sequence[str], now: float) -
         before=before,
         domains=domains,
         phrases=parsed.phrases,
-        named=named,
+        named=(),
         parts=parts,
         filters=parsed.filters,
         notes=parsed.notes,
     )
+
+
+def named_notes(text: str, names: NoteNames) -> tuple[NamedNote, ...]:
+    """The notes among those with ``names`` that the question ``text`` links to or names, the former first."""
+    text = text[:LONGEST]
+    linked = names.linked(text)
+    known = {note.name for note in linked}
+    return (*linked, *(note for note in names.among(without_links(text)) if note.name not in known))
 
 
 def _intent(folded: str, said: str) -> Intent:

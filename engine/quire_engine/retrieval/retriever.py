@@ -1,35 +1,54 @@
-"""Finding passages: dense and keyword search side by side, fused, near-duplicates collapsed."""
+"""Finding passages: the question is analysed, both searches run, and what they bring is ranked together."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quire_engine.analysis import reading_trust
 from quire_engine.errors import StoreError
-from quire_engine.interfaces import ChunkReader, Embedder, KeywordSearcher, VectorSearcher
-from quire_engine.records import Filters, Hit, SearchResult
-from quire_engine.retrieval.fusion import (
-    Fused,
-    Ranking,
-    collapse,
-    convex_combination,
-    reciprocal_rank_fusion,
-)
+from quire_engine.interfaces import ChunkReader, Embedder, KeywordSearcher, Reranker, VectorSearcher
+from quire_engine.records import Filters, Hit, Routing, ScoreTrace, SearchResult
+from quire_engine.retrieval import topics
+from quire_engine.retrieval.candidates import Found, Lists, every, judged
+from quire_engine.retrieval.diversity import alike, collapse, spread
+from quire_engine.retrieval.query import analyse
+from quire_engine.retrieval.restriction import both, passing
+from quire_engine.retrieval.scoring import Scorer
+from quire_engine.retrieval.search import Search
+from quire_engine.retrieval.strategy import choose
 from quire_engine.settings import RetrievalSettings
 
 if TYPE_CHECKING:
     from quire_engine.interfaces import FloatArray
+    from quire_engine.retrieval.ranking import Ranking
 
-_LONGEST_QUERY = 4000
-"""Characters of a question that are read; the embedding model sees no more than that anyway."""
 _SPARE = 2
 """Collapsing needs more candidates than are shown."""
+_MOST_OF_A_NOTE = 0.5
+"""The share of a list that one note may take while others have something, and the fewest hits that is."""
+_LEAST_OF_A_NOTE = 3
+_SIDE_BY_SIDE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """What competed for a question."""
+
+    ranking: Ranking
+    trust: float
+    """How far the embedding model can read the question."""
+    hits: Mapping[int, Hit]
+    """The passages, by chunk id."""
+
+
+Check = Callable[[Mapping[int, Hit]], Mapping[int, Hit]]
 
 
 class Retriever:
@@ -42,10 +61,11 @@ class Retriever:
         keywords: KeywordSearcher,
         embedder: Callable[[], Embedder],
         early: Callable[[Sequence[int]], Mapping[int, FloatArray]],
-        check: Callable[[], Callable[[Mapping[int, Hit]], Mapping[int, Hit]]],
+        check: Callable[[], Check],
+        reranker: Callable[[], Reranker | None],
         settings: RetrievalSettings,
     ) -> None:
-        """``embedder`` is called when the first question is embedded.
+        """``embedder`` is called when the first question is embedded, ``reranker`` at each question.
 
         ``early`` makes vectors of chunks, best first, that wait for theirs: of as many as is quickly done.
         ``check`` gives for each search what returns those of some hits that still stand in their notes, as
@@ -58,163 +78,235 @@ class Retriever:
         self._early = early
         self._check = check
         self._settings = settings
-        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="quire-keywords")
+        self._scorer = Scorer(chunks, keywords, reranker, settings)
+        self._threads = ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="quire-keywords")
 
     def close(self) -> None:
         self._threads.shutdown()
 
     def search(
         self,
-        query: str,
+        text: str,
         *,
         limit: int,
         filters: Filters,
         generation: int,
         incomplete: bool,
         dense: bool = True,
+        neighbours: bool = False,
     ) -> SearchResult:
-        """The best passages for ``query``, at most ``limit``; by keywords alone unless ``dense``.
+        """The best passages for ``text``, at most ``limit``; by keywords alone unless ``dense``.
 
-        ``generation`` and ``incomplete`` describe the index and are handed through to the result.
+        ``generation`` and ``incomplete`` describe the index and are handed through to the result. With
+        ``neighbours`` each hit has the passages before and after it.
         """
-        clock = _Clock()
-        question = " ".join(query.split())[:_LONGEST_QUERY]
-        among = self._chunks.chunk_ids(filters)
-        clock.lap("filter")
-        if not question or among == []:
-            return SearchResult(query, (), generation, incomplete, clock.timings())
-        depth = max(self._settings.candidates, limit)
-        keyword = self._threads.submit(_timed, lambda: self._keywords.search(question, depth, among=among))
+        search = self._begun(text, limit, filters, dense)
+        if search.question:
+            self._find(search)
+        if search.candidates is None:
+            plan = search.plan() if search.question else None
+            return SearchResult(text, (), generation, incomplete, search.clock.timings(), plan=plan)
+        hits, left_out = self._hits(self._scorer.ranked(search), limit)
+        if neighbours:
+            around = self._chunks.neighbours([hit.chunk_id for hit in hits if not hit.stale])
+            hits = tuple(replace(hit, neighbours=around.get(hit.chunk_id, ())) for hit in hits)
+        search.clock.lap("hits")
+        # One list is still an answer; the next sync mends the other.
+        behind = search.damaged or left_out > 0 or any(hit.stale for hit in hits)
+        timings = search.clock.timings()
+        return SearchResult(text, hits, generation, incomplete or behind, timings, left_out, search.plan())
+
+    def considered(self, text: str) -> Considered | None:
+        """All candidates for ``text`` with all of their signals, for fitting the signals' weights.
+
+        ``None`` when there are none.
+        """
+        search = self._begun(text, 1, Filters(), dense=True)
+        if search.question:
+            self._find(search)
+        if search.candidates is None:
+            return None
+        ranking = self._scorer.ranked(search)
+        return Considered(ranking, search.trust, self._chunks.hits(ranking.ids))
+
+    def _begun(self, text: str, limit: int, filters: Filters, dense: bool) -> Search:
+        now = time.time()
+        query = analyse(text, topics=self._chunks.topic_names(), now=now)
+        strategy = choose(query, candidates=self._settings.candidates)
+        strategy = replace(strategy, depth=max(strategy.depth, limit))
+        filters = both(filters, query.filters)
+        question = " ".join(query.text.split())
+        return Search(text, question, now, query, strategy, filters, dense)
+
+    def _find(self, search: Search) -> None:
+        """Both searches, where they are to look, and how what they bring belongs to the vault's topics."""
+        everywhere = topics.without_preference(search.filters)
+        first = topics.preferred(search.filters)
+        among = passing(first or everywhere, self._chunks, self._keywords)
+        search.clock.lap("filter")
+        if first is None or among == []:
+            self._gather(search, passing(everywhere, self._chunks, self._keywords) if first else among)
+            good = 0
+        else:
+            self._gather(search, among)
+            good = self._good(search)
+        search.routing = self._routing(search)
+        if not search.filters.prefer:
+            return
+        search.routing = topics.after_preference(search.filters, good, search.routing)
+        if first is None or among is None or among == []:
+            return
+        if search.routing.mode == "widened":
+            self._gather(search, passing(everywhere, self._chunks, self._keywords))
+        elif further := self._linked_topics(search, first):
+            more = passing(replace(everywhere, folders=further), self._chunks, self._keywords)
+            self._gather(search, [*among, *(more or ())])
+            search.routing = replace(search.routing, further=further)
+            search.steps.append(f"also searched, since hits link there: {', '.join(further)}")
+        search.clock.lap("widen")
+
+    def _gather(self, search: Search, among: Sequence[int] | None) -> None:
+        """Both searches for the question and its parts, ``among`` some chunks, if given."""
+        search.candidates, search.among = None, among
+        if among is not None and not among:
+            return
         embedder = self._embedder()
-        weight = dense_weight(embedder.readability(question), self._settings.dense_share) if dense else 0.0
-        near: list[tuple[int, float]] = []
-        words: list[tuple[int, float]] = []
-        vector: FloatArray | None = None
+        search.trust = reading_trust(embedder.readability(search.question)) if search.dense else 0.0
+        found = [self._searched([search.question], among, search)[0]]
+        parts = list(search.query.parts)
+        side_by_side = search.strategy.parallelism
+        while parts and not search.damaged:
+            if search.seconds_left() <= 0:
+                search.steps.append(f"out of time: left out {len(parts)} parts of the question")
+                break
+            found += self._searched(parts[:side_by_side], among, search)
+            del parts[:side_by_side]
+        if len(found) > 1:
+            search.steps.append(f"searched {len(found) - 1} parts of the question beside the whole")
+        search.parts = [(lists, vector) for lists, vector in found[1:]]
+        lists, search.vector = found[0]
+        if not lists.near and not lists.words:
+            return
+        ids = every([lists for lists, _ in found])
+        search.candidates = judged(
+            ids, lists, search.vector, self._known_vectors, search.words(self._keywords)
+        )
+        search.clock.lap("candidates")
+
+    def _searched(
+        self, texts: Sequence[str], among: Sequence[int] | None, search: Search
+    ) -> list[tuple[Lists, FloatArray | None]]:
+        """The two lists of each of ``texts``, and its vector."""
+        depth = search.strategy.depth
+        jobs: list[Future[tuple[Found, float]]] = [
+            self._threads.submit(_timed, partial(self._keywords.search, text, depth, among=among))
+            for text in texts
+        ]
+        vectors: list[FloatArray | None] = [None] * len(texts)
+        near: list[Found] = [[] for _ in texts]
+        words: list[Found] = [[] for _ in texts]
         damaged: list[StoreError] = []
-        if weight > 0:
-            vector = embedder.embed_query(question)
-            clock.lap("embed")
+        if search.dense:
+            vectors = [self._embedder().embed_query(text) for text in texts]
+            search.clock.lap("embed")
             try:
-                near = self._vectors.nearest(vector, depth, among=among)
+                near = [
+                    self._vectors.nearest(vector, depth, among=among)
+                    for vector in vectors
+                    if vector is not None
+                ]
             except StoreError as error:
                 damaged.append(error)
-            clock.lap("dense")
+            search.clock.lap("dense")
         try:
-            words, keyword_seconds = keyword.result()
-            clock.put("keyword", keyword_seconds)
+            found = [job.result() for job in jobs]
+            words = [list_ for list_, _ in found]
+            search.clock.put("keyword", max(seconds for _, seconds in found))
         except StoreError as error:
             damaged.append(error)
-        if len(damaged) == 1 + (weight > 0):
+        if len(damaged) == 1 + search.dense:
             raise damaged[0]
-        incomplete = incomplete or bool(damaged)  # one list is still an answer; the next sync mends the other
-        clock.lap("wait")
-        fused = self._fuse(near, words, vector, weight)
-        hits, left_out = self._hits(fused, limit)
-        clock.lap("fuse")
-        behind = left_out > 0 or any(hit.stale for hit in hits)
-        return SearchResult(query, hits, generation, incomplete or behind, clock.timings(), left_out)
+        search.damaged = search.damaged or bool(damaged)
+        search.clock.lap("wait")
+        return [(Lists(*pair), vector) for *pair, vector in zip(near, words, vectors, strict=True)]
 
-    def _fuse(
-        self,
-        near: Sequence[tuple[int, float]],
-        words: Sequence[tuple[int, float]],
-        vector: FloatArray | None,
-        weight: float,
-    ) -> Fused:
-        if self._settings.fusion == "rrf":
-            # The same balance as the shares of a convex combination.
-            lists = [Ranking("dense", near, weight), Ranking("keyword", words, 1 - weight)]
-            return reciprocal_rank_fusion(lists, self._settings.rrf_k)
-        cosines: dict[int, float] = {}
-        if vector is not None:
-            known = {item for item, _ in near}
-            missing = [item for item, _ in words if item not in known]
-            others = dict(self._chunks.vectors(missing))
-            if len(others) < len(missing):
-                others |= self._early([item for item in missing if item not in others])
-            cosines = {item: float(other @ vector) for item, other in others.items()}
-        return convex_combination(Ranking("dense", near), Ranking("keyword", words), cosines, weight)
+    def _known_vectors(self, ids: Sequence[int]) -> Mapping[int, FloatArray]:
+        known = dict(self._chunks.vectors(ids))
+        if len(known) < len(ids):
+            known |= self._early([chunk for chunk in ids if chunk not in known])
+        return known
 
-    def _hits(self, fused: Fused, limit: int) -> tuple[tuple[Hit, ...], int]:
+    def _good(self, search: Search) -> int:
+        """How many candidates are good hits by themselves."""
+        if (found := search.candidates) is None:
+            return 0
+        best = self._keywords.search(search.question, 1)
+        cosines = dict(zip(found.ids, np.nan_to_num(found.cosines).tolist(), strict=True))
+        words = dict(zip(found.ids, found.words.tolist(), strict=True))
+        return len(topics.good_hits(cosines, words, best[0][1] if best else 0.0, search.trust))
+
+    def _routing(self, search: Search) -> Routing:
+        if (found := search.candidates) is None:
+            return Routing("all")
+        search.topic_of = self._chunks.topics_of(found.ids)
+        return topics.route(found.lists.near, found.lists.words, search.trust, search.topic_of)
+
+    def _linked_topics(self, search: Search, first: Filters) -> tuple[str, ...]:
+        """The topics outside the preferred ones that the best candidates link to."""
+        if (found := search.candidates) is None:
+            return ()
+        best = [chunk for chunk, _ in (found.lists.near or found.lists.words)[:10]]
+        links = self._chunks.links(best)
+        linked = [links.get(chunk, ()) for chunk in best]
+        paths = [path for path_list in linked for path in path_list]
+        return topics.further_topics(linked, self._chunks.topics_of_notes(paths), first.folders)
+
+    def _hits(self, ranking: Ranking, limit: int) -> tuple[tuple[Hit, ...], int]:
         """The hits to show, and how many better ones were left out: their text is gone from their notes."""
         check = self._check()
-        hits, left_out = self._shown(fused[: limit * _SPARE], limit, check)
-        if len(hits) == limit or len(fused) <= limit * _SPARE:
+        rows = ranking.order()
+        hits, left_out = self._shown(ranking, rows[: limit * _SPARE], limit, check)
+        if len(hits) == limit or len(rows) <= limit * _SPARE:
             return hits, left_out
         # Near-duplicates crowd the top: what stands further down makes up for them.
-        return self._shown(fused, limit, check)
+        return self._shown(ranking, rows, limit, check)
 
     def _shown(
-        self, candidates: Fused, limit: int, check: Callable[[Mapping[int, Hit]], Mapping[int, Hit]]
+        self, ranking: Ranking, rows: Sequence[int], limit: int, check: Check
     ) -> tuple[tuple[Hit, ...], int]:
-        ids = [item for item, _, _ in candidates]
+        ids = [ranking.ids[row] for row in rows]
+        row_of = dict(zip(ids, rows, strict=True))
         indexed = self._chunks.hits(ids)
         found = check(indexed)
-        present = [i for i in ids if i in found]
-        alike = _alike(present, self._chunks.vectors(ids), self._settings.duplicate_cosine)
-        groups = collapse(present, alike)
-        shown = [entry for entry in candidates if entry[0] in groups][:limit]
-        links = self._chunks.links([item for item, _, _ in shown])
-        entities = self._chunks.entities([item for item, _, _ in shown])
+        present = [chunk for chunk in ids if chunk in found]
+        pairs = alike(present, self._chunks.vectors(present), self._settings.duplicate_cosine)
+        groups = collapse(present, pairs)
+        most = max(_LEAST_OF_A_NOTE, round(limit * _MOST_OF_A_NOTE))
+        shown = spread(list(groups), {chunk: found[chunk].path for chunk in groups}, limit, most)
+        links = self._chunks.links(shown)
+        entities = self._chunks.entities(shown)
         hits: list[Hit] = []
-        for item, score, trace in shown:
+        for chunk in shown:
             same = tuple(
                 f"{found[other].path}:{found[other].start_line}-{found[other].end_line}"
-                for other in groups[item]
+                for other in groups[chunk]
             )
             hits.append(
                 replace(
-                    found[item],
+                    found[chunk],
                     rank=len(hits) + 1,
-                    score=score,
-                    trace=replace(trace, duplicates=same),
-                    links=links.get(item, ()),
-                    entities=entities.get(item, ()),
+                    score=float(ranking.totals[row_of[chunk]]),
+                    trace=ScoreTrace(ranking.signals(row_of[chunk]), same),
+                    links=links.get(chunk, ()),
+                    entities=entities.get(chunk, ()),
                 )
             )
-        considered = ids[: ids.index(shown[-1][0])] if 0 < limit == len(shown) else ids
-        return tuple(hits), sum(item in indexed and item not in found for item in considered)
+        considered = ids[: 1 + max((ids.index(chunk) for chunk in shown), default=-1)]
+        if len(shown) < limit:
+            considered = ids
+        return tuple(hits), sum(chunk in indexed and chunk not in found for chunk in considered)
 
 
-def dense_weight(readability: float, share: float) -> float:
-    """The share of dense retrieval, by what the embedding model can read of the question.
-
-    A question that the vocabulary must spell (another language) is represented by noise; its keywords are
-    as good as ever. The weight grows with `reading_trust` from a seventh of ``share`` to ``share``; fitted
-    on questions in eight languages.
-    """
-    return share * (1 / 7 + 6 / 7 * reading_trust(readability))
-
-
-def _alike(ids: Sequence[int], vectors: Mapping[int, FloatArray], threshold: float) -> list[tuple[int, int]]:
-    """(earlier, later) pairs whose cosine is at least ``threshold``."""
-    known = [i for i in ids if i in vectors]
-    if len(known) < 2:
-        return []
-    matrix = np.stack([vectors[i] for i in known])
-    rows, columns = np.nonzero(np.triu(matrix @ matrix.T, k=1) >= threshold)
-    return [(known[a], known[b]) for a, b in zip(rows.tolist(), columns.tolist(), strict=True)]
-
-
-def _timed(work: Callable[[], list[tuple[int, float]]]) -> tuple[list[tuple[int, float]], float]:
+def _timed(work: Callable[[], Found]) -> tuple[Found, float]:
     begun = time.perf_counter()
     return work(), time.perf_counter() - begun
-
-
-class _Clock:
-    """Collects milliseconds by stage."""
-
-    def __init__(self) -> None:
-        self._begun = self._last = time.perf_counter()
-        self._stages: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.put(stage, now - self._last)
-        self._last = now
-
-    def put(self, stage: str, seconds: float) -> None:
-        self._stages[stage] = round(seconds * 1000, 3)
-
-    def timings(self) -> dict[str, float]:
-        return {**self._stages, "total": round((time.perf_counter() - self._begun) * 1000, 3)}

@@ -1,14 +1,15 @@
 """Topic routing: to which folders of the vault a question belongs, and what a preference for some means.
 
-A topic's score is linear in two signals: the cosine of the question to the nearest of the topic's means, as
-far as the embedding model can read the question, and the logarithm of the topic's part in the keyword
-candidates, which count by the fourth power of their BM25 score. The words of a topic's own name are among the
-keywords of all its passages. A softmax makes probabilities of the scores.
+A topic's score is linear in two signals: the logarithms of its part in the dense candidates, as far as the
+embedding model can read the question, and in the keyword candidates. Candidates count by a steep power of
+their score, so that the best say more about the topic than many poor ones: a classification by nearest
+neighbours, which looks only where the question is, and costs nothing once the candidates are there. The words
+of a topic's own name are among the keywords of all its passages. A softmax makes probabilities of the scores.
 
 The coefficients are those of a conditional logit (McFadden: Conditional Logit Analysis of Qualitative Choice
 Behavior, 1974), fitted with all sets of questions weighing alike; the thresholds are the lowest at which the
-chosen topics hold the relevant notes in every set. ``scripts/bench topics`` fits them anew and prints how
-reliable they are; ``docs/topics.md`` has its tables.
+chosen topics hold the relevant notes in every set, by coefficients that were fitted to the others.
+``scripts/bench topics`` fits them anew and prints how reliable they are; ``docs/topics.md`` has its tables.
 
 Topics do not restrict a search by themselves: that loses what lies elsewhere, and a search among the passages
 of some folders takes longer than one among all.
@@ -23,13 +24,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quire_engine.interfaces import TopicMeans
 from quire_engine.records import Filters, Routing, TopicScore
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from quire_engine.interfaces import FloatArray
 
     Doubles = NDArray[np.float64]
 
@@ -38,10 +36,10 @@ if TYPE_CHECKING:
 class Calibration:
     """What routing goes by; see the module for where it comes from."""
 
-    cosine: float
-    """The inverse temperature of the softmax over cosines."""
+    dense: float
+    """The coefficient of the logarithm of a topic's share of the dense candidates."""
     keywords: float
-    """The same of the logarithm of the keywords' share."""
+    """The same of the keyword candidates."""
     one: float
     """The least probability with which a topic stands alone."""
     several: float
@@ -52,46 +50,54 @@ class Calibration:
     """Its least BM25 score otherwise, as a share of the best in the vault."""
 
 
-CALIBRATION = Calibration(cosine=1.59, keywords=1.4, one=0.85, several=0.98, good_cosine=0.7, good_share=0.7)
+CALIBRATION = Calibration(dense=0.5, keywords=1.1, one=0.93, several=0.95, good_cosine=0.7, good_share=0.7)
 ENOUGH = 3
 """Good hits at which a preference is not widened."""
-POWER = 4
-"""Of BM25 scores: the best candidates say more about the topic than many poor ones."""
+DENSE_POWER = 8
+"""Of cosines, as shares of the highest."""
+KEYWORD_POWER = 4
+"""Of BM25 scores, as shares of the highest."""
 UNSEEN = 0.01
-"""Added to every topic's share of the keyword candidates."""
-_FLOOR = 1e-3
-"""The least probability that a prior tells apart."""
+"""Added to every topic's share of the candidates."""
+PRIOR_FLOOR = math.log(1e-3)
+"""The logarithm of the least probability that a prior tells apart."""
 
 
 def signals(
-    topics: TopicMeans,
-    vector: FloatArray | None,
-    trust: float,
+    near: Sequence[tuple[int, float]],
     words: Sequence[tuple[int, float]],
+    trust: float,
     topic_of: Mapping[int, str],
+) -> tuple[tuple[str, ...], Doubles]:
+    """The candidates' topics by name, and what their scores are made of, shape (topics + 1, 2).
+
+    In the columns, the logarithm of the share of the dense candidates, times ``trust``, and of the keyword
+    candidates; in the last row, that of a topic without candidates. Those without a topic count for none.
+    """
+    names = tuple(sorted({topic_of[chunk] for chunk, _ in (*near, *words) if chunk in topic_of}))
+    dense = _log_shares(names, near, DENSE_POWER, topic_of)
+    return names, np.stack([trust * dense, _log_shares(names, words, KEYWORD_POWER, topic_of)], axis=1)
+
+
+def _log_shares(
+    names: Sequence[str], candidates: Sequence[tuple[int, float]], power: int, topic_of: Mapping[int, str]
 ) -> Doubles:
-    """What scores are made of: cosine times ``trust`` and logarithm of the keywords' share, (topics, 2)."""
-    count = len(topics.names)
-    near = np.zeros(count)
-    if vector is not None and len(topics.owners):
-        lengths = np.maximum(np.linalg.norm(topics.means, axis=1), 1e-12)
-        near[:] = -np.inf
-        np.maximum.at(near, topics.owners, topics.means @ vector / lengths)
-        near[np.isneginf(near)] = near[np.isfinite(near)].min()  # nothing is known: nothing is promised
-    row_of = {topic: row for row, topic in enumerate(topics.names)}
-    best = max((score for _, score in words), default=0.0)
-    mass = np.zeros(count)
-    for chunk, score in words:
-        if best > 0 and (row := row_of.get(topic_of.get(chunk, ""))) is not None:
-            mass[row] += (score / best) ** POWER
+    row_of = {topic: row for row, topic in enumerate(names)}
+    best = max((score for _, score in candidates), default=0.0)
+    mass = np.zeros(len(names) + 1)
+    for chunk, score in candidates:
+        if score > 0 and chunk in topic_of:
+            mass[row_of[topic_of[chunk]]] += (score / best) ** power
     total = mass.sum()
-    share = np.log(mass / total + UNSEEN) if total > 0 else np.zeros(count)
-    return np.stack([near * trust, share], axis=1)
+    if total == 0:
+        return mass
+    shares: Doubles = np.log(mass / total + UNSEEN)
+    return shares
 
 
 def probabilities(found: Doubles, calibration: Calibration = CALIBRATION) -> Doubles:
-    """The softmax of the weighted `signals`, of which there is a row at least."""
-    scores = found @ np.array([calibration.cosine, calibration.keywords])
+    """The softmax of the weighted `signals`: for each topic, and last for those without candidates."""
+    scores = found @ np.array([calibration.dense, calibration.keywords])
     likely: Doubles = np.exp(scores - scores.max())
     likely /= likely.sum()
     return likely
@@ -100,9 +106,7 @@ def probabilities(found: Doubles, calibration: Calibration = CALIBRATION) -> Dou
 def choose(likely: Sequence[float] | Doubles, calibration: Calibration = CALIBRATION) -> list[int] | None:
     """The rows of the topics that stand out, likeliest first; ``None`` when that is no choice."""
     order = sorted(range(len(likely)), key=lambda row: (-likely[row], row))
-    if len(order) < 2:
-        return None
-    if likely[order[0]] >= calibration.one:
+    if order and likely[order[0]] >= calibration.one:
         return order[:1]
     total = 0.0
     for number, row in enumerate(order[: len(order) // 2], start=1):
@@ -113,38 +117,40 @@ def choose(likely: Sequence[float] | Doubles, calibration: Calibration = CALIBRA
 
 
 def route(
-    topics: TopicMeans,
-    vector: FloatArray | None,
-    trust: float,
+    near: Sequence[tuple[int, float]],
     words: Sequence[tuple[int, float]],
+    trust: float,
     topic_of: Mapping[int, str],
 ) -> Routing:
-    """Where a question belongs.
+    """Where a question belongs, judged by the nearest passages and the best by keywords in the whole vault.
 
-    ``vector`` is the question's, of length 1 (``None`` when it was not embedded), ``trust`` how far it can be
-    trusted (`quire_engine.analysis.reading_trust`). ``words`` are the keyword candidates of the whole vault,
-    (chunk id, BM25), and ``topic_of`` says where they lie.
+    ``near`` holds (chunk id, cosine), about 100 of them, empty when the question was not embedded; ``words``
+    (chunk id, BM25). ``trust`` is how far the cosines can be trusted (`quire_engine.analysis.reading_trust`),
+    ``topic_of`` says where the candidates lie. Topics in which there is no candidate are not listed: what is
+    missing from the probabilities' sum is theirs.
     """
-    if not topics.names:
+    names, found = signals(near, words, trust, topic_of)
+    if not names:
         return Routing("all")
-    likely = probabilities(signals(topics, vector, trust, words, topic_of))
+    likely = probabilities(found)[: len(names)]
     chosen = choose(likely)
-    order = sorted(range(len(likely)), key=lambda row: (-likely[row], topics.names[row]))
-    scores = tuple(TopicScore(topics.names[row], float(likely[row])) for row in order)
+    order = sorted(range(len(names)), key=lambda row: (-likely[row], names[row]))
+    scores = tuple(TopicScore(names[row], float(likely[row])) for row in order)
     if chosen is None:
         return Routing("all", scores)
-    names = tuple(topics.names[row] for row in chosen)
-    return Routing("one" if len(names) == 1 else "several", scores, names)
+    stand_out = tuple(names[row] for row in chosen)
+    return Routing("one" if len(stand_out) == 1 else "several", scores, stand_out)
 
 
 def prior(routing: Routing) -> dict[str, float]:
     """For each topic the logarithm of its probability: a signal of ranking; empty when no topic stands out.
 
-    From ``log(0.001)`` to 0.
+    From ``log(0.001)`` to 0; a topic that is missing has `PRIOR_FLOOR`.
     """
     if routing.mode not in ("one", "several"):
         return {}
-    return {score.topic: math.log(min(1.0, max(score.probability, _FLOOR))) for score in routing.topics}
+    least = math.exp(PRIOR_FLOOR)
+    return {score.topic: math.log(min(1.0, max(score.probability, least))) for score in routing.topics}
 
 
 # ---------------------------------------------------------------------------------- the user's preference

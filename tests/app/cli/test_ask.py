@@ -39,7 +39,13 @@ class TestForPeople:
         out = quire("ask", QUESTION, "--explain").out
         assert "answered by extractive" in out
         assert "sufficiency" in out
-        assert "score " in out
+        assert re.search(r"^question  factual; ", out, re.MULTILINE)
+        assert re.search(r"^    score +\d\.\d{4}$", out, re.MULTILINE)
+
+    @pytest.mark.parametrize("how", [(), ("--json",), ("--jsonl",)])
+    def test_says_what_it_could_not_understand(self, quire: Quire, how: tuple[str, ...]) -> None:
+        outcome = quire("ask", f"{QUESTION} since:soon", *how)
+        assert "'since:soon' is searched as words" in outcome.err
 
     def test_text_of_notes_commands_no_terminal(self, quire: Quire) -> None:
         out = quire("ask", "What does the zebra note hide in its text?", "--explain").out
@@ -55,6 +61,7 @@ class TestForScripts:
         assert record["model"] == "extractive"
         assert record["generation"] >= 1
         assert record["waves"]
+        assert record["plan"]["query"]["text"] == QUESTION
         assert outcome.code == CODES[record["status"]]
 
     def test_every_citation_stands_in_the_note_at_its_lines(self, quire: Quire, vault: Path) -> None:

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quire import contract
-from quire.cli.passages import citation_lines, excerpt, highlighted, hit_lines, place, question_words
+from quire.cli.passages import (
+    citation_lines,
+    excerpt,
+    highlighted,
+    hit_lines,
+    place,
+    plan_lines,
+    question_words,
+    searched_words,
+)
 from quire.cli.terminal import Palette, cells
-from quire_engine.records import Citation, Hit, ScoreTrace, Signal
+from quire_engine.records import (
+    Citation,
+    Filters,
+    Hit,
+    Neighbour,
+    Plan,
+    Query,
+    Routing,
+    ScoreTrace,
+    Signal,
+    Strategy,
+)
 
 PLAIN = Palette(False)
 
 
 def hit(text: str, **changes: object) -> contract.Json:
+    return contract.hit(record(text, **changes))
+
+
+def record(text: str, **changes: object) -> Hit:
     values: dict[str, object] = {
         "rank": 1,
         "chunk_id": 1,
@@ -27,7 +52,7 @@ def hit(text: str, **changes: object) -> contract.Json:
         "topic": "Garden",
         "trace": ScoreTrace((Signal("dense", 1, 0.7, 1.0, 0.02), Signal("keyword", 4, 9.5, 1.0, 0.01))),
     }
-    return contract.hit(Hit(**{**values, **changes}))  # type: ignore[arg-type]
+    return Hit(**{**values, **changes})  # type: ignore[arg-type]
 
 
 class TestQuestionWords:
@@ -75,15 +100,84 @@ class TestHitLines:
         assert len(list(hit_lines(hit("roses " * 500), ["roses"], PLAIN, 40))) == 4
 
     def test_explain_how_the_score_came_about(self) -> None:
-        lines = list(hit_lines(hit("Prune."), [], PLAIN, 100, explain=True))
-        assert "score 0.0300 = 0.0200 (dense #1, 0.700, weight 1) + 0.0100 (keyword #4, 9.500" in lines[-1]
+        lines = list(hit_lines(hit("Prune."), [], PLAIN, 80, explain=True))
+        assert [line.split()[0] for line in lines[2:]] == ["signal", "dense", "keyword", "score"]
+        assert lines[3].split() == ["dense", "0.700", "cosine", "#1", "1.000", "0.0200", "━" * 10]
+        assert lines[-1].split() == ["score", "0.0300"]
+
+    def test_explain_in_ascii_where_nothing_else_can_be_shown(self) -> None:
+        lines = list(hit_lines(hit("Prune."), [], PLAIN, 80, explain=True, plain=True))
+        assert all(line.isascii() for line in lines[2:])
+        assert lines[3].endswith("#" * 10)
+
+    @pytest.mark.parametrize("width", [20, 40, 80])
+    def test_explanations_fit_the_width(self, width: int) -> None:
+        lines = list(hit_lines(hit("Prune."), [], PLAIN, width, explain=True))[2:]
+        assert max(map(cells, lines)) <= width
+
+    def test_name_the_places_that_they_stand_for(self) -> None:
+        trace = ScoreTrace((), ("Old/Roses.md:3-5",))
+        assert "    also at Old/Roses.md:3-5" in hit_lines(hit("x", trace=trace), [], PLAIN, 80, explain=True)
+
+    def test_stand_between_the_passages_around_them(self) -> None:
+        around = (
+            Neighbour(True, 1, 2, (), "What came before."),
+            Neighbour(False, 6, 6, (), "What\ncomes after."),
+        )
+        shown = contract.hit(record("Prune.", neighbours=around), context=True)
+        assert list(hit_lines(shown, ["what"], PLAIN, 80))[1:] == [
+            "    [1-2] What came before.",
+            "    Prune.",
+            "    [6] What comes after.",
+        ]
+
+    def test_of_long_passages_around_them_the_nearest_part_is_shown(self) -> None:
+        long = f"begin {'filler ' * 100} end"
+        around = (Neighbour(True, 1, 2, (), long), Neighbour(False, 6, 9, (), long))
+        shown = contract.hit(record("Prune.", neighbours=around), context=True)
+        lines = list(hit_lines(shown, [], PLAIN, 60))
+        assert lines[1] == "    [1-2] …"
+        assert lines[3].endswith("filler end")
+        assert lines[5].startswith("    [6-9] begin filler")
+        assert lines[7].endswith("…")
+        assert len(lines) == 8
+        assert max(map(cells, lines)) <= 60
 
     def test_nothing_from_a_note_reaches_the_terminal_as_a_command(self) -> None:
         evil = "\x1b]0;owned\x07\x9b2J\u202eroses\x00"
         trace = ScoreTrace((), (evil,))
-        hostile = hit(evil, path=f"{evil}.md", headings=(evil, evil), trace=trace)
+        around = (Neighbour(True, 1, 1, (evil,), evil), Neighbour(False, 9, 9, (evil,), evil))
+        hostile = contract.hit(
+            record(evil, path=f"{evil}.md", headings=(evil, evil), trace=trace, neighbours=around),
+            context=True,
+        )
         text = "".join(hit_lines(hostile, ["roses"], PLAIN, 60, explain=True))
         assert not set("\x00\x07\x1b\x9b\u202e") & set(text)
+
+
+class TestPlanLines:
+    def plan(self, *excluded: str) -> contract.Json | None:
+        query = Query(
+            "roses", "en", "factual", 0.0, (), 0.0, None, None, (), (), (), (), Filters(excluded=excluded)
+        )
+        strategy = Strategy("simple", 100, 1, 10, 1, 1.0, None)
+        return contract.plan(Plan(query, strategy, Routing("all")))
+
+    def test_are_aligned_and_fit_the_width(self) -> None:
+        lines = list(plan_lines(self.plan(*["thorns"] * 5), PLAIN, 40))
+        assert lines[0].startswith("question  factual")
+        assert [line[:10] for line in lines].count("only      ") == 1
+        assert all(line[10] != " " for line in lines)
+        assert max(map(cells, lines)) <= 40
+
+    def test_nothing_from_a_question_reaches_the_terminal_as_a_command(self) -> None:
+        text = "".join(plan_lines(self.plan("\x1b]0;owned\x07\x9b2J\u202e"), PLAIN, 60))
+        assert "owned" in text
+        assert not set("\x07\x1b\x9b\u202e") & set(text)
+
+    def test_words_to_look_for_are_those_that_were_searched(self) -> None:
+        assert searched_words(self.plan("thorns")) == ["roses"]
+        assert searched_words(None) == []
 
 
 class TestHighlight:

@@ -41,11 +41,39 @@ class TestForPeople:
     def test_words_need_no_quotes(self, quire: Quire) -> None:
         assert quire("search", "prune", "roses").out.startswith("Garden/Roses.md:")
 
-    def test_explains_scores_on_request(self, quire: Quire) -> None:
-        assert "score " not in quire("search", QUESTION).out
-        out = quire("search", QUESTION, "--explain").out
-        assert "score " in out
-        assert re.search(r"from generation \d+ of the index", out)
+    def test_explains_on_request(self, quire: Quire) -> None:
+        assert "question  " not in quire("search", QUESTION).out
+        lines = quire("search", "prune roses path:Garden -compost", "--explain").out.splitlines()
+        assert lines[0].startswith("question  factual; ")
+        assert "only      path Garden; without compost" in lines
+        assert any(re.match(r"    keyword +\d+\.\d{3} BM25F +#1 ", line) for line in lines)
+        assert any(re.match(r"    score +\d\.\d{4}$", line) for line in lines)
+        assert re.match(r"from generation \d+ of the index", lines[-1])
+
+    def test_explains_why_nothing_was_found(self, quire: Quire) -> None:
+        outcome = quire("search", "roses path:Nowhere", "--explain")
+        assert outcome.code == 3
+        assert "only      path Nowhere" in outcome.out
+
+    @pytest.mark.parametrize("how", [(), ("--json",), ("--jsonl",), ("--explain",)])
+    def test_says_what_it_could_not_understand(self, quire: Quire, how: tuple[str, ...]) -> None:
+        outcome = quire("search", "roses since:soon", *how)
+        assert outcome.err.startswith("'since:soon' is searched as words")
+        assert outcome.err.count("\n") == 1
+
+    def test_shows_the_passages_around_a_hit_on_request(self, quire: Quire) -> None:
+        question = ("search", "before the buds open", "-n", "1")
+        assert "south wall" not in quire(*question).out
+        lines = quire(*question, "--context").out.splitlines()
+        before = next(number for number, line in enumerate(lines) if "south wall" in line)
+        hit = next(number for number, line in enumerate(lines) if "before the buds" in line)
+        assert 0 < before < hit
+
+    def test_help_names_the_operators(self, quire: Quire) -> None:
+        for command in ("search", "ask"):
+            words = quire(command, "--help").out
+            for operator in ("tag:", "path:", "since:", "before:", "-word", '"words"', "[[note]]"):
+                assert operator in words
 
     def test_text_of_notes_commands_no_terminal(self, quire: Quire) -> None:
         out = quire("search", "zebra", "--explain").out
@@ -81,6 +109,22 @@ class TestForScripts:
             total = sum(signal["contribution"] for signal in hit["trace"]["signals"])
             assert hit["score"] == pytest.approx(total)
 
+    def test_json_says_how_the_question_was_understood(self, quire: Quire) -> None:
+        plan = quire("search", "roses tag:plants since:soon", "--json").json["plan"]
+        assert plan["query"]["text"] == "roses since:soon"
+        assert plan["query"]["filters"] == {"tags": ["plants"]}
+        assert plan["query"]["notes"][0].startswith("'since:soon'")
+        assert plan["strategy"]["name"] == "simple"
+
+    def test_json_has_the_passages_around_a_hit_on_request(self, quire: Quire, vault: Path) -> None:
+        question = ("search", "before the buds open", "-n", "1", "--json")
+        assert "neighbours" not in quire(*question).json["hits"][0]
+        hit = quire(*question, "--context").json["hits"][0]
+        assert hit["neighbours"]
+        lines = (vault / hit["path"]).read_text(encoding="utf-8").split("\n")
+        for passage in hit["neighbours"]:
+            assert passage["text"] in "\n".join(lines[passage["start_line"] - 1 : passage["end_line"]])
+
     def test_json_lines_hold_one_hit_each(self, quire: Quire) -> None:
         lines = quire("search", QUESTION, "--jsonl").lines
         assert lines[0]["path"] == "Garden/Roses.md"
@@ -97,6 +141,15 @@ class TestForScripts:
     ) -> None:
         outcome = quire_process("search", QUESTION, "--json")
         assert outcome.json["hits"]
+
+    def test_a_batch_has_what_could_not_be_understood_in_its_lines(
+        self, quire: Quire, tmp_path: Path
+    ) -> None:
+        questions = tmp_path / "questions.txt"
+        questions.write_text("roses since:soon\n")
+        outcome = quire("search", "--batch", str(questions))
+        assert outcome.lines[0]["plan"]["query"]["notes"][0].startswith("'since:soon'")
+        assert outcome.err == ""
 
 
 class TestFilters:

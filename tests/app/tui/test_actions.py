@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from quire.tui import actions
 from quire.tui.actions import ACTIONS, Owner
 from quire.tui.app import QuireApp
+from quire.tui.modals.explanation import ExplanationModal
 from quire.tui.modals.help import HelpModal
 from quire.tui.screens.ask import AskScreen
 from quire.tui.screens.note import NoteScreen
@@ -32,6 +33,7 @@ OWNERS: dict[Owner, type[DOMNode]] = {
     Owner.SOURCES: SourceList,
     Owner.NOTE: NoteScreen,
     Owner.LINKS: LinkList,
+    Owner.EXPLANATION: ExplanationModal,
     Owner.HELP: HelpModal,
 }
 PALETTE_OWNERS = {Owner.APP, Owner.ASK, Owner.NOTE}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quire_engine.errors import ConfigError
-from quire_engine.evaluation.runner import by_field, evaluate
+from quire_engine.evaluation.runner import Ranker, by_field, evaluate
 from quire_engine.records import EvalRun, Hit, ScoreTrace, SearchResult
 
 
@@ -70,7 +70,7 @@ class TestEvaluate:
     ) -> None:
         engine = Answers({})
         report = evaluate(engine, judged(tmp_path, self.QUERIES, self.QRELS))
-        assert engine.asked == [("one", 10), ("one", 10), ("one", 200), ("two", 10), ("two", 200)]
+        assert engine.asked == [("one", 10), ("one", 10), ("one", 100), ("two", 10), ("two", 100)]
         assert [result.timings["total"] for result in report.results] == [12.0, 14.0]
         assert (report.retrieval["p50_ms"], report.retrieval["p95_ms"]) == (12.0, 14.0)
         assert (report.retrieval["added_p50_ms"], report.retrieval["added_p95_ms"]) == (8.0, 10.0)
@@ -83,7 +83,7 @@ class TestEvaluate:
         assert (result.id, result.text, result.fields) == ("1", "one", {"lang": "xx"})
         assert result.relevant == {"a.md": 1.0}
         assert result.ranking[:3] == (("x.md", 1.0), ("a.md", 1.0), ("0.md", 1.0))
-        assert len(result.ranking) == 100
+        assert len(result.ranking) == 99
         assert result.measures["mrr@10"] == 0.5
 
     def test_nothing_is_asked_where_the_run_to_compare_with_is_of_other_queries(self, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ class TestEvaluate:
         assert engine.asked == []
 
     def test_several_passages_of_a_note_count_once(self, tmp_path: Path) -> None:
-        engine = Answers({"one": [hit("x.md", n) for n in range(1, 150)] + [hit("a.md")]})
+        engine = Answers({"one": [hit("x.md", n) for n in range(1, 100)] + [hit("a.md")]})
         report = evaluate(engine, judged(tmp_path, self.QUERIES, "1\ta.md\t1\n"))
         assert report.retrieval["mrr@10"] == 0.5
 
@@ -158,3 +158,18 @@ class TestBlocks:
             judged(tmp_path, '{"id": 1, "text": "one"}', "1\ta.md#^second\t1\n"),
         )
         assert report.retrieval["mrr@10"] == 0.5
+
+    def test_a_ranker_names_the_document_of_a_hit_and_asks_for_the_blocks_of_a_note_once(self) -> None:
+        asked: list[str] = []
+
+        class Counted(Answers):
+            def blocks(self, path: str) -> list[tuple[str, int, int]]:
+                asked.append(path)
+                return super().blocks(path)
+
+        by_block = Ranker(Counted({}, BLOCKS), by_block=True)
+        names = [by_block.document(hit("a.md", *lines)) for lines in ((1, 2), (4, 4), (6, 9))]
+        assert names == ["a.md#^first", None, "a.md#^second"]
+        assert asked == ["a.md"]
+        assert Ranker(Counted({}, BLOCKS), by_block=False).document(hit("a.md", 4, 4)) == "a.md"
+        assert asked == ["a.md"]

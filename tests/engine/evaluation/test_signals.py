@@ -8,6 +8,7 @@ import pytest
 
 from quire_engine import Engine, Settings
 from quire_engine.evaluation.signals import BySignal
+from quire_engine.retrieval.ranking import learned
 from quire_engine.settings import RetrievalSettings
 
 NOTES = {
@@ -32,12 +33,13 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("model_cache")
 class TestBySignal:
     def test_keywords_alone_are_what_a_search_without_meaning_finds(self, vault: Path) -> None:
-        settings = Settings(retrieval=RetrievalSettings(dense_share=0.0))
+        alone = dict.fromkeys(learned(), 0.0) | {"keyword": 1.0}
+        settings = Settings(retrieval=RetrievalSettings(weights=alone))
         with Engine.open(vault) as engine, Engine.open(vault, settings) as keywords:
             found = BySignal(engine, "keyword").search("march stripes")
             assert [hit.path for hit in found.hits] == ["Zebra.md", "Roses.md"]
             assert [hit.path for hit in found.hits] == [
-                hit.path for hit in keywords.search("march stripes").hits
+                hit.path for hit in keywords.search("march stripes").hits if hit.score > 0
             ]
             assert [hit.rank for hit in found.hits] == [1, 2]
 

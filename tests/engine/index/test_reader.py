@@ -208,6 +208,24 @@ class TestNavigation:
         assert reader.blocks("gone.md") == []
 
 
+class TestTopics:
+    def test_of_chunks_and_notes(self, reader: IndexReader) -> None:
+        ids = reader.chunk_ids(Filters(folders=("Garden", "Garden_2"))) or []
+        topics = reader.topics_of([*ids, 12345])
+        assert topics == {chunk: hit.topic for chunk, hit in reader.hits(ids).items()}
+        assert set(topics.values()) == {"Garden", "Garden_2"}
+        paths = ["Garden/Compost.md", "root.md", "Garden/Nowhere.md", "' OR 1=1 --"]
+        assert reader.topics_of_notes(paths) == {"Garden/Compost.md": "Garden", "root.md": "root.md"}
+
+    def test_names_are_those_that_hold_a_note(self, reader: IndexReader, index: Index) -> None:
+        names = {path.split("/")[0] for path in NOTES}
+        assert reader.topic_names() == tuple(sorted(names))
+        with index.writer.transaction():
+            index.writer.remove_notes(["Garden_2/Tools.md"])
+        index.put("new.md", "New words.", topic="Attic")
+        assert reader.topic_names() == tuple(sorted(names - {"Garden_2"} | {"Attic"}))
+
+
 class TestStatus:
     def test_counts(self, reader: IndexReader, index: Index) -> None:
         assert reader.generation == 1

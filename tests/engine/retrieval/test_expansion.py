@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from quire_engine.retrieval.expansion import (
     NEW_NOTES,
+    Lift,
     Support,
     best_of_each,
     lifts,
@@ -66,33 +67,42 @@ def test_best_of_each_note() -> None:
 NOTES = {1: 10, 2: 20, 3: 20}
 
 
+WEIGHT = 0.3
+
+
 class TestLifts:
     def test_the_best_passage_of_a_note_is_lifted(self) -> None:
-        (lifted,) = lifts({1: 0.9, 2: 0.1, 3: 0.2}, NOTES, {20: Support(0.4, 0.9)}).items()
-        chunk, signal = lifted
-        assert chunk == 3
-        assert (signal.name, signal.rank, signal.score) == ("links", 0, 0.4)
-        assert signal.contribution == pytest.approx(signal.weight * 0.4)
+        found = lifts({1: 0.9, 2: 0.1, 3: 0.2}, NOTES, {20: Support(0.4, 0.9)}, WEIGHT)
+        assert found == {3: Lift(0.4, pytest.approx(WEIGHT * 0.4))}
+
+    def test_a_heavier_weight_lifts_more_but_never_past_the_voucher(self) -> None:
+        (light,) = lifts({1: 0.9, 2: 0.1}, NOTES, {20: Support(0.4, 0.9)}, 0.1).values()
+        (heavy,) = lifts({1: 0.9, 2: 0.1}, NOTES, {20: Support(0.4, 0.9)}, 100.0).values()
+        assert light.added == pytest.approx(0.04)
+        assert light.added < heavy.added < 0.9 - 0.1
+
+    def test_without_weight_nothing_is_lifted(self) -> None:
+        assert lifts({1: 0.9, 2: 0.1}, NOTES, {20: Support(0.4, 0.9)}, 0.0) == {}
 
     def test_what_stands_as_high_as_its_vouchers_is_left_where_it_is(self) -> None:
-        assert lifts({1: 0.9, 2: 0.8}, NOTES, {20: Support(3.0, 0.9)}) == {}
+        assert lifts({1: 0.9, 2: 0.8}, NOTES, {20: Support(3.0, 0.9)}, WEIGHT) == {}
 
     def test_a_note_that_no_candidate_is_of(self) -> None:
-        assert lifts({1: 0.9}, NOTES, {20: Support(1.0, 0.9)}) == {}
+        assert lifts({1: 0.9}, NOTES, {20: Support(1.0, 0.9)}, WEIGHT) == {}
 
     scored = st.dictionaries(st.integers(1, 12), st.floats(0.0, 1.0), min_size=1)
     linked = st.lists(st.tuples(st.integers(1, 12), st.just(0), st.integers(0, 4)))
 
-    @given(scores=scored, links=linked)
+    @given(scores=scored, links=linked, weight=st.floats(0.0, 100.0))
     def test_nothing_passes_all_that_vouch_for_it(
-        self, scores: dict[int, float], links: list[tuple[int, int, int]]
+        self, scores: dict[int, float], links: list[tuple[int, int, int]], weight: float
     ) -> None:
         notes = {chunk: chunk % 5 for chunk in range(1, 13)}
         texts = {chunk: ("roof", "leak", "roof leak")[chunk % 3] for chunk in notes}
         links = [link for link in links if notes[link[0]] != link[2]]
-        for chunk, signal in lifts(scores, notes, supports(scores, texts, links, RARITY)).items():
+        for chunk, lift in lifts(scores, notes, supports(scores, texts, links, RARITY), weight).items():
             vouching = [scores.get(source, 0.0) for source, _, note in links if note == notes[chunk]]
-            assert 0 < scores[chunk] + signal.contribution < max(vouching)
+            assert 0 < scores[chunk] + lift.added < max(vouching)
 
     @given(scores=scored, links=linked, factor=st.sampled_from([0.25, 2.0, 64.0]))
     def test_the_size_of_scores_does_not_matter(
@@ -100,9 +110,9 @@ class TestLifts:
     ) -> None:
         notes = {chunk: chunk % 5 for chunk in range(1, 13)}
         texts = dict.fromkeys(notes, "roof")
-        once = lifts(scores, notes, supports(scores, texts, links, RARITY))
+        once = lifts(scores, notes, supports(scores, texts, links, RARITY), WEIGHT)
         scaled = {chunk: score * factor for chunk, score in scores.items()}
-        more = lifts(scaled, notes, supports(scaled, texts, links, RARITY))
-        assert {chunk: signal.contribution * factor for chunk, signal in once.items()} == pytest.approx(
-            {chunk: signal.contribution for chunk, signal in more.items()}
+        more = lifts(scaled, notes, supports(scaled, texts, links, RARITY), WEIGHT)
+        assert {chunk: lift.added * factor for chunk, lift in once.items()} == pytest.approx(
+            {chunk: lift.added for chunk, lift in more.items()}
         )

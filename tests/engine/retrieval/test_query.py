@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quire_engine.records import Filters, Query
 from quire_engine.retrieval.names import NoteNames
-from quire_engine.retrieval.query import LONGEST, analyse
+from quire_engine.retrieval.query import LONGEST, analyse, named_notes
 from quire_engine.retrieval.strategy import STRATEGIES, choose
 from quire_engine.retrieval.wording import folded_words
 
@@ -22,7 +22,7 @@ TOPICS = ("Garden", "Projects/Pottery", ".")
 
 
 def asked(text: str) -> Query:
-    return analyse(text, names=NAMES, topics=TOPICS, now=NOW)
+    return analyse(text, topics=TOPICS, now=NOW)
 
 
 class TestAnalysis:
@@ -38,7 +38,7 @@ class TestAnalysis:
             before=None,
             domains=(),
             phrases=(),
-            named=NAMES.among("roses"),
+            named=(),
             parts=(),
             filters=Filters(),
         )
@@ -48,7 +48,6 @@ class TestAnalysis:
         assert found.text == "red soil oven Kiln"
         assert found.filters == Filters(tags=("work",), phrases=("red soil",), excluded=("garden",))
         assert found.phrases == ("red soil",)
-        assert [(note.name, note.linked) for note in found.named] == [("kiln", True)]
         assert found.domains == ()
 
     @pytest.mark.parametrize(
@@ -122,12 +121,34 @@ class TestAnalysis:
     def test_needs_no_language_pipeline(self) -> None:
         code = (
             "import sys; from quire_engine.retrieval.query import analyse; "
-            "from quire_engine.retrieval.names import NoteNames; "
-            "analyse('compare a with b', names=NoteNames(), topics=(), now=0.0); "
+            "analyse('compare a with b', topics=(), now=0.0); "
             "print(*{'spacy', 'numpy', 'torch'} & set(sys.modules))"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == ""
+
+
+class TestNamedNotes:
+    @pytest.mark.parametrize(
+        ("text", "named"),
+        [
+            ("When do roses bloom?", [("roses", False)]),
+            ('tag:work "red soil" [[Kiln|oven]] -garden', [("kiln", True)]),
+            ("does [[Kiln]] dust harm the roses?", [("kiln", True), ("roses", False)]),
+            ("the kiln, as in [[Kiln]]", [("kiln", True), ("the kiln", False)]),
+            ("how is bread baked", []),
+            ("", []),
+        ],
+    )
+    def test_linked_ones_come_first_and_each_once(self, text: str, named: list[tuple[str, bool]]) -> None:
+        assert [(note.name, note.linked) for note in named_notes(text, NAMES)] == named
+
+    def test_nothing_is_read_beyond_what_a_question_may_have(self) -> None:
+        assert named_notes("x" * LONGEST + " roses", NAMES) == ()
+
+    @given(st.text())
+    def test_never_raises(self, text: str) -> None:
+        assert all(note.paths for note in named_notes(text, NAMES))
 
 
 class TestStrategies:

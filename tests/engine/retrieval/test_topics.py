@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from quire_engine import locations
 from quire_engine.analysis import reading_trust
@@ -23,6 +21,7 @@ from quire_engine.records import Filters, Routing, TopicScore
 from quire_engine.retrieval.topics import (
     CALIBRATION,
     ENOUGH,
+    PRIOR_FLOOR,
     after_preference,
     choose,
     further_topics,
@@ -30,7 +29,6 @@ from quire_engine.retrieval.topics import (
     is_within,
     preferred,
     prior,
-    probabilities,
     route,
     signals,
     without_preference,
@@ -48,46 +46,41 @@ NOTES = {
 }
 
 
-@dataclass(frozen=True)
-class Means:
-    """Statistics of a test's own."""
-
-    names: tuple[str, ...]
-    means: NDArray[np.float32]
-    owners: NDArray[np.intp]
-
-
-def means_of(*rows: tuple[str, list[float]]) -> Means:
-    names = tuple(dict.fromkeys(name for name, _ in rows))
-    owners = np.array([names.index(name) for name, _ in rows], dtype=np.intp)
-    return Means(names, np.array([row for _, row in rows], dtype=np.float32), owners)
-
-
-TWO = means_of(("a", [1.0, 0.0]), ("b", [0.0, 1.0]))
-QUESTION = np.array([1.0, 0.0], dtype=np.float32)
+TWO = {1: "a", 2: "b", 3: "b", 4: "b", 5: "gone"}
+BOTH = ("a", "b", "gone")
 
 
 class TestSignals:
-    def test_the_nearest_mean_of_a_topic_counts(self) -> None:
-        found = means_of(("a", [0.0, 1.0]), ("a", [0.5, 0.0]), ("b", [-1.0, 0.0]))
-        assert signals(found, QUESTION, 1.0, [], {})[:, 0].tolist() == [1.0, -1.0]
-
-    def test_what_the_model_cannot_read_has_no_direction(self) -> None:
-        assert signals(TWO, QUESTION, 0.0, [], {})[:, 0].tolist() == [0.0, 0.0]
-        assert signals(TWO, None, 1.0, [], {})[:, 0].tolist() == [0.0, 0.0]
-
-    def test_a_topic_without_means_is_no_nearer_than_the_farthest(self) -> None:
-        found = Means(("a", "b", "c"), TWO.means, TWO.owners)
-        assert signals(found, QUESTION, 1.0, [], {})[:, 0].tolist() == [1.0, 0.0, 0.0]
+    def test_a_row_for_each_topic_of_a_candidate_and_one_for_the_others(self) -> None:
+        names, found = signals([(1, 0.5), (2, 0.5)], [(5, 1.0)], 1.0, TWO)
+        assert names == BOTH
+        assert found.shape == (4, 2)
+        assert found[0].tolist() == found[1].tolist()
+        assert found[2, 0] == found[3, 0] == found[0, 1] == found[3, 1]
+        assert found[2, 1] > found[3, 1] < found[0, 0]
 
     def test_one_good_candidate_says_more_than_several_poor_ones(self) -> None:
         words = [(1, 10.0), (2, 5.0), (3, 5.0), (4, 5.0)]
-        share = signals(TWO, None, 1.0, words, {1: "a", 2: "b", 3: "b", 4: "b"})[:, 1]
-        assert share[0] > share[1]
+        near = [(1, 0.6), (2, 0.4), (3, 0.4), (4, 0.4)]
+        _, found = signals(near, words, 1.0, TWO)
+        assert (found[0] > found[1]).all()
+
+    def test_what_the_model_cannot_read_has_no_neighbours(self) -> None:
+        near = [(1, 0.9), (2, 0.3)]
+        assert not signals(near, [], 0.0, TWO)[1].any()
+        half, full = signals(near, [], 0.5, TWO)[1], signals(near, [], 1.0, TWO)[1]
+        assert (half == 0.5 * full).all()
+
+    def test_what_points_away_is_no_neighbour(self) -> None:
+        _, found = signals([(1, 0.5), (2, -0.5)], [], 1.0, TWO)
+        assert found[0, 0] > found[1, 0] == found[2, 0]
+        assert not signals([(1, -0.1), (2, -0.5)], [], 1.0, TWO)[1].any()
 
     def test_candidates_without_a_topic_count_for_none(self) -> None:
-        share = signals(TWO, None, 1.0, [(1, 10.0), (2, 1.0)], {2: "b", 1: "gone"})[:, 1]
-        assert share[1] > share[0]
+        names, found = signals([(9, 0.9)], [(8, 10.0), (2, 1.0)], 1.0, TWO)
+        assert names == ("b",)
+        assert found[0, 1] > found[1, 1]
+        assert not found[:, 0].any()
 
 
 CHANCES = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12).map(
@@ -100,7 +93,7 @@ class TestChoose:
     def test_chooses_the_likeliest_and_no_more_than_needed(self, likely: list[float]) -> None:
         rows = choose(likely)
         if rows is None:
-            assert len(likely) < 2 or max(likely) < CALIBRATION.one
+            assert max(likely) < CALIBRATION.one
             return
         assert rows == sorted(rows, key=lambda row: -likely[row])
         assert min(likely[row] for row in rows) >= max(
@@ -113,50 +106,79 @@ class TestChoose:
             assert sum(likely[row] for row in rows) >= CALIBRATION.several
             assert sum(likely[row] for row in rows[:-1]) < CALIBRATION.several
 
-    def test_among_one_there_is_no_choice(self) -> None:
-        assert choose([1.0]) is None
+    def test_the_only_topic_found_is_chosen_when_it_is_likely(self) -> None:
+        assert choose([CALIBRATION.one]) == [0]
+        assert choose([CALIBRATION.one - 0.01]) is None
+        assert choose([]) is None
 
     def test_what_is_spread_is_no_choice(self) -> None:
         assert choose([0.25] * 4) is None
 
 
+CANDIDATES = st.lists(
+    st.tuples(st.integers(0, 5), st.floats(-1.0, 50.0)), max_size=12, unique_by=lambda pair: pair[0]
+)
+PLACES = {0: "a", 1: "b", 2: "a", 3: "b", 4: "c"}
+
+
 class TestRoute:
-    @given(
-        st.lists(st.tuples(st.integers(0, 5), st.floats(0.0, 50.0)), max_size=12, unique_by=lambda p: p[0]),
-        st.floats(0.0, 1.0),
-        st.floats(0.0, 2 * math.pi),
-    )
-    def test_probabilities_add_up_and_are_in_order(
-        self, words: list[tuple[int, float]], trust: float, angle: float
+    @given(CANDIDATES, CANDIDATES, st.floats(0.0, 1.0))
+    def test_probabilities_are_in_order_and_leave_something_for_other_topics(
+        self, near: list[tuple[int, float]], words: list[tuple[int, float]], trust: float
     ) -> None:
-        vector = np.array([math.cos(angle), math.sin(angle)], dtype=np.float32)
-        found = route(TWO, vector, trust, words, {0: "a", 1: "b", 2: "a", 3: "b", 4: "gone"})
+        found = route(near, words, trust, PLACES)
         numbers = [score.probability for score in found.topics]
         assert numbers == sorted(numbers, reverse=True)
-        assert math.isclose(sum(numbers), 1.0, rel_tol=1e-9)
-        assert {score.topic for score in found.topics} == {"a", "b"}
-        assert set(found.chosen) <= {"a", "b"}
+        assert sum(numbers) < 1.0
+        assert min(numbers, default=1.0) >= 1.0 - sum(numbers) - 1e-9
+        assert {score.topic for score in found.topics} == {PLACES[c] for c, _ in near + words if c in PLACES}
+        assert found.chosen == tuple(score.topic for score in found.topics[: len(found.chosen)])
         assert (found.mode == "all") == (not found.chosen)
 
+    @given(CANDIDATES, CANDIDATES, st.floats(0.0, 1.0), st.randoms())
+    def test_the_order_of_candidates_does_not_matter(
+        self, near: list[tuple[int, float]], words: list[tuple[int, float]], trust: float, random: Random
+    ) -> None:
+        one = {score.topic: score.probability for score in route(near, words, trust, PLACES).topics}
+        random.shuffle(near)
+        random.shuffle(words)
+        other = {score.topic: score.probability for score in route(near, words, trust, PLACES).topics}
+        assert other == pytest.approx(one)
+
     def test_of_nothing(self) -> None:
-        empty = Means((), np.zeros((0, 2), np.float32), np.zeros(0, np.intp))
-        assert route(empty, QUESTION, 1.0, [(1, 2.0)], {1: "a"}) == Routing("all")
+        assert route([], [], 1.0, {}) == Routing("all")
+        assert route([(9, 0.5)], [(8, 2.0)], 1.0, TWO) == Routing("all")
+
+    def test_candidates_that_agree_choose(self) -> None:
+        found = route([(2, 0.8), (3, 0.6)], [(3, 9.0), (4, 8.0)], 1.0, TWO)
+        assert (found.mode, found.chosen) == ("one", ("b",))
+
+    def test_candidates_that_disagree_leave_it_open(self) -> None:
+        found = route([(1, 0.8), (2, 0.8)], [(1, 9.0), (2, 9.0)], 1.0, TWO)
+        assert (found.mode, found.chosen) == ("all", ())
+
+    def test_candidates_that_say_nothing_leave_it_open(self) -> None:
+        assert route([(2, 0.8)], [], 0.0, TWO).mode == "all"
 
     def test_a_prior_is_given_only_where_topics_stand_out(self) -> None:
         scores = (TopicScore("a", 0.95), TopicScore("b", 0.05), TopicScore("c", 0.0))
         found = prior(Routing("one", scores, ("a",)))
         assert found["a"] == math.log(0.95)
-        assert 0 >= found["a"] > found["b"] > found["c"] == math.log(0.001)
+        assert 0 >= found["a"] > found["b"] > found["c"]
+        assert found["c"] == PRIOR_FLOOR
         assert prior(Routing("all", scores)) == {}
         assert prior(Routing("widened", scores, ("a",))) == {}
 
-    def test_more_keywords_make_a_topic_likelier(self) -> None:
-        few = probabilities(signals(TWO, None, 0.0, [(1, 1.0), (2, 1.0)], {1: "a", 2: "b"}))
-        more = probabilities(
-            signals(TWO, None, 0.0, [(1, 1.0), (2, 1.0), (3, 1.0)], {1: "a", 2: "b", 3: "a"})
-        )
-        assert few[0] == few[1]
-        assert more[0] > more[1]
+    @pytest.mark.parametrize("column", [0, 1])
+    def test_more_candidates_make_a_topic_likelier(self, column: int) -> None:
+        def routed(candidates: list[tuple[int, float]]) -> dict[str, float]:
+            lists: list[list[tuple[int, float]]] = [[], []]
+            lists[column] = candidates
+            return {score.topic: score.probability for score in route(*lists, 1.0, TWO).topics}
+
+        few, more = routed([(1, 0.5), (2, 0.5)]), routed([(1, 0.5), (2, 0.5), (3, 0.5)])
+        assert few["a"] == few["b"]
+        assert more["b"] > few["b"] > more["a"]
 
 
 FOLDER = st.sampled_from(["Work", "Work/One", "Work/One/Deep", "Workshop", "Home", "Home/Two"])
@@ -264,13 +286,9 @@ class Vault:
 
     def route(self, question: str) -> Routing:
         words = self.keywords.search(question, 100)
-        return route(
-            self.reader.topic_means(),
-            self._embedder.embed_query(question),
-            reading_trust(self._embedder.readability(question)),
-            words,
-            self.reader.topics_of([chunk for chunk, _ in words]),
-        )
+        near = self.reader.nearest(self._embedder.embed_query(question), 100)
+        trust = reading_trust(self._embedder.readability(question))
+        return route(near, words, trust, self.reader.topics_of([chunk for chunk, _ in (*near, *words)]))
 
     def good(self, question: str, filters: Filters) -> int:
         among = self.reader.chunk_ids(filters)

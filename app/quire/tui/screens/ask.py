@@ -15,12 +15,14 @@ from textual.widgets import Footer, Input, OptionList
 from textual.worker import Worker
 
 from quire.tui import actions, background
+from quire.tui.inert import inert
 from quire.tui.messages import AnswerEnded, AnswerFailed, AnswerProgressed, OpenPlace
+from quire.tui.modals.explanation import ExplanationModal
 from quire.tui.widgets.answer import AnswerView
 from quire.tui.widgets.question import QuestionBox
 from quire.tui.widgets.sources import SourceList
 from quire.tui.widgets.status_bar import StatusBar
-from quire_engine.records import AnswerStatus
+from quire_engine.records import Answer, AnswerStatus
 
 if TYPE_CHECKING:
     from quire_engine import Engine
@@ -47,6 +49,8 @@ class AskScreen(Screen[None]):
         self._number = 0
         """Of the latest question; reports on others come too late."""
         self._worker: Worker[None] | None = None
+        self._shown: Answer | None = None
+        """The answer on the screen, once it is complete."""
 
     def compose(self) -> ComposeResult:
         with Container(id="body"):
@@ -71,6 +75,7 @@ class AskScreen(Screen[None]):
         self._stop_worker()
         self._number += 1
         self._sources.empty()
+        self._shown = None
         self.answering = True
         await self._answer.begin(question, background.SEARCHING)
         work = partial(background.answer, self._engine, question, self._number, self.post_message)
@@ -88,7 +93,9 @@ class AskScreen(Screen[None]):
         if not self._is_current(message.question):
             return
         self.answering = False
-        answer = message.answer
+        self._shown = answer = message.answer
+        for note in answer.plan.query.notes if answer.plan else ():
+            self.notify(inert(note), title="Question", severity="warning", markup=False)
         await self._answer.finish(answer)
         if answer.status is AnswerStatus.ABSTAINED:
             self._sources.show_hits(answer.hits)
@@ -123,6 +130,8 @@ class AskScreen(Screen[None]):
                 return not self.answering and self.focused is not self._question
             case "open_source":
                 return isinstance(parameters[0], int) and self._sources.place(parameters[0]) is not None
+            case "explain":
+                return self._shown is not None and self._shown.plan is not None
         return True
 
     def action_cancel(self) -> None:
@@ -141,6 +150,11 @@ class AskScreen(Screen[None]):
         place = self._sources.place(number)
         if place is not None:
             self.post_message(OpenPlace(place))
+
+    def action_explain(self) -> None:
+        """Show why these passages were found."""
+        if self._shown is not None:
+            self.app.push_screen(ExplanationModal(self._shown))
 
     @on(OptionList.OptionSelected, "#sources")
     def _source_selected(self, event: OptionList.OptionSelected) -> None:
