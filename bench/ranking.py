@@ -1,10 +1,10 @@
 """``scripts/bench ranking DIR…``: fits the weights of the signals that rank candidates.
 
-Coordinate ascent (Metzler, Croft: Linear feature-based models for information retrieval, Information Retrieval
-2007) on nDCG@10 itself, averaged over the sets so that a large one counts no more than a small; the
-weights are the mean of fits to random parts of the queries (bagging), so that no few queries decide. Beside
-the fit it prints what is to be expected elsewhere: fits to some queries tried on the others, and fits to some
-sets tried on the one that was left out.
+Coordinate ascent (Metzler, Croft: Linear Feature-Based Models for Information Retrieval, 2007) on nDCG@10
+itself, averaged over the sets so that a large one counts no more than a small; the weights are the mean of
+fits to random parts of the queries (bagging), so that no few queries decide. Beside the fit it prints what is
+to be expected elsewhere: fits to some queries tried on the others, and fits to some sets tried on the one
+that was left out.
 """
 
 from __future__ import annotations

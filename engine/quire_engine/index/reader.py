@@ -268,8 +268,8 @@ class IndexReader:
     def neighbours(self, ids: Sequence[int]) -> Mapping[int, tuple[Neighbour, ...]]:
         """The passages before and after each chunk in its note, where there are such."""
         rows = self._all(
-            "SELECT c.id, o.ordinal < c.ordinal, o.start_line, o.end_line, o.headings, o.text FROM json_each(?) j "
-            "JOIN chunks c ON c.id = j.value JOIN chunks o ON o.note_id = c.note_id "
+            "SELECT c.id, o.ordinal < c.ordinal, o.start_line, o.end_line, o.headings, o.text "
+            "FROM json_each(?) j JOIN chunks c ON c.id = j.value JOIN chunks o ON o.note_id = c.note_id "
             "AND o.ordinal IN (c.ordinal - 1, c.ordinal + 1) AND o.kind = 'text' ORDER BY o.ordinal",
             (json.dumps(list(ids)),),
         )

@@ -167,7 +167,7 @@ class Scorer:
         """The likelier a passage's topic, the better; from 0 for the least likely."""
         if not (prior := topics.prior(work.search.routing)):
             return
-        least, topic_of = min(prior.values()), work.search.topic_of
+        least, topic_of = topics.PRIOR_FLOOR, work.search.topic_of
         values = [prior.get(topic_of.get(chunk, ""), least) - least for chunk in work.ranking.ids]
         work.ranking.add("topic", work.weights["topic"], np.array(values))
 

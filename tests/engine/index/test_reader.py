@@ -11,7 +11,7 @@ from quire_engine.errors import StoreError
 from quire_engine.index.database import connect
 from quire_engine.index.reader import IndexReader
 from quire_engine.index.store import note_id
-from quire_engine.records import Entity, Filters, Hit, SkippedNote, TopicStatus
+from quire_engine.records import Entity, Filters, Hit, Neighbour, SkippedNote, TopicStatus
 
 from .conftest import Index, vector
 
@@ -206,6 +206,55 @@ class TestNavigation:
     def test_blocks_have_their_lines(self, reader: IndexReader) -> None:
         assert reader.blocks("Garden/Roses.md") == [("prune", 11, 11)]
         assert reader.blocks("gone.md") == []
+
+
+LONG = "---\nstatus: done\n---\n" + "\n\n".join(
+    f"# {name}\n\n" + "\n".join(f"Sentence {number} about {name} and its old kiln." for number in range(9))
+    for name in ("clay", "glaze", "fire")
+)
+
+
+class TestAroundAHit:
+    def test_names_of_notes_are_those_of_the_paths_asked_for(self, reader: IndexReader, index: Index) -> None:
+        index.put("alias.md", "---\ntitle: The Other\naliases: [One, \"T'wo\"]\n---\nWords.\n")
+        found = reader.called(["alias.md", "root.md", "alias.md", "gone.md", "' OR 1=1 --"])
+        assert sorted(found) == [("alias.md", "The Other", ("One", "T'wo")), ("root.md", "root", ())]
+        assert reader.called([]) == []
+        assert set(reader.called(list(NOTES))) < set(reader.names())
+
+    def test_chunks_are_as_old_as_their_notes(self, reader: IndexReader) -> None:
+        ids = reader.all_ids()
+        when = {path: 100.0 * number for number, path in enumerate(NOTES, start=1)}
+        assert reader.modified([*ids, 42]) == {
+            chunk: when[hit.path] for chunk, hit in reader.hits(ids).items()
+        }
+        assert reader.modified([]) == {}
+
+    def test_neighbours_are_the_passages_before_and_after(self, reader: IndexReader, index: Index) -> None:
+        index.put("Long/Note.md", LONG)
+        index.put("Long/Other.md", "Beside it.")
+        hits = reader.hits(reader.chunk_ids(Filters(folders=("Long",))) or []).values()
+        properties = next(hit for hit in hits if hit.kind == "properties")
+        passages = sorted(
+            (hit for hit in hits if hit.kind == "text" and hit.path == "Long/Note.md"),
+            key=lambda hit: hit.start_line,
+        )
+        assert len(passages) >= 3
+        around = reader.neighbours([hit.chunk_id for hit in hits] + [42])
+        for number, hit in enumerate(passages):
+            beside = [*passages[max(0, number - 1) : number], *passages[number + 1 : number + 2]]
+            assert around[hit.chunk_id] == tuple(
+                Neighbour(
+                    other.start_line < hit.start_line,
+                    other.start_line,
+                    other.end_line,
+                    other.headings,
+                    other.text,
+                )
+                for other in beside
+            )
+        assert set(around) <= {hit.chunk_id for hit in passages} | {properties.chunk_id}
+        assert reader.neighbours([]) == {}
 
 
 class TestTopics:
