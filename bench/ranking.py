@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Doubles = NDArray[np.float64]
 
-FITTED = ("dense", "keyword", "vouched", "proximity", "rarest", "named")
+FITTED = ("dense", "keyword", "vouched", "proximity", "rarest", "named", "prose")
 """Each with a weight for questions that the embedding model can read, and one for others."""
 _DEPTH = 10
 _STEPS = (0.3, 0.1, 0.03)

@@ -14,6 +14,9 @@ _MOST_CHARACTERS = 1000
 """What a text's language is judged by."""
 _LEAST_SHARE = 0.08
 """Common words among all words, from which a language is believed."""
+_LEAST_IN_ASCII = 2
+"""Common words of another language than English in a text of plain letters: "kitchen door lock" has one of
+Dutch, and without "door" finds nothing."""
 _KANA_SHARE = 0.1
 """Syllabic signs among Chinese characters, from which a text is Japanese."""
 _MARKS = "\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0955-\u0957\u0962\u0963"
@@ -51,9 +54,11 @@ def detect_language(text: str) -> str:
     against = _unpacked(0 if plain else _foreign(text, codes))
     scores = [for_each[_PLACES[code]] - against[_PLACES[code]] for code in codes]
     best = max(scores)
-    if best >= max(1.0, _LEAST_SHARE * len(words)):
-        return codes[scores.index(best)]
-    return "" if codes is LATIN else codes[scores.index(best)]
+    code = codes[scores.index(best)]
+    least = _LEAST_IN_ASCII if plain and code != "en" else 1
+    if best >= max(least, _LEAST_SHARE * len(words)):
+        return code
+    return "" if codes is LATIN else code
 
 
 def languages_of_script(letter: str) -> tuple[str, ...]:

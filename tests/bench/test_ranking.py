@@ -28,7 +28,9 @@ def judged(values: np.ndarray, document: list[int], grades: list[float], missed:
     return Judged(values[order], np.array(document)[order], found, best)
 
 
-def made_up(random: np.random.Generator, deciding: int, queries: int = 30, candidates: int = 40) -> list[Judged]:
+def made_up(
+    random: np.random.Generator, deciding: int, queries: int = 30, candidates: int = 40
+) -> list[Judged]:
     """Queries whose relevant documents are those with most of one signal; the others are noise."""
     found = []
     for _ in range(queries):
@@ -93,9 +95,7 @@ queries = st.lists(
 class TestMeasure:
     @given(queries, st.integers(1, 3))
     @settings(max_examples=60)
-    def test_is_that_of_the_evaluation(
-        self, drawn: list[tuple[int, int, bool, int]], levels: int
-    ) -> None:
+    def test_is_that_of_the_evaluation(self, drawn: list[tuple[int, int, bool, int]], levels: int) -> None:
         """With several passages of a document, and ties of what is equally relevant."""
         made, totals, expected = [], [], []
         for candidates, documents, missing, seed in drawn:
@@ -135,7 +135,9 @@ class TestMeasure:
 
 
 THINGS = "rose kiln heap boat clock bread violin glacier saddle comet bridge harbour".split()
-NOTES = {f"{thing}.md": f"# {thing}\n\nHow the {thing} was cared for in March. ^{thing}\n" for thing in THINGS}
+NOTES = {
+    f"{thing}.md": f"# {thing}\n\nHow the {thing} was cared for in March. ^{thing}\n" for thing in THINGS
+}
 QUESTIONS = {thing: f"care of a {thing}" for thing in THINGS}
 
 

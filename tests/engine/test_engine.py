@@ -26,6 +26,7 @@ from quire_engine.records import (
     SyncReport,
     WaveLoaded,
 )
+from quire_engine.retrieval.ranking import learned
 from quire_engine.settings import AnswerSettings, Settings
 
 NOTES = {
@@ -124,7 +125,7 @@ class TestSearch:
     def test_every_score_is_explained_by_its_trace(self, engine: Engine) -> None:
         for hit in engine.search("swift nest in May").hits:
             assert hit.score == pytest.approx(sum(s.contribution for s in hit.trace.signals))
-            assert {s.name for s in hit.trace.signals} <= {"dense", "keyword"}
+            assert {s.name for s in hit.trace.signals} <= set(learned())
 
     def test_paraphrases_are_found_by_meaning(self, engine: Engine) -> None:
         assert engine.search("birds that doze on the wing").hits[0].path == "Birds/Swift.md"

@@ -48,6 +48,10 @@ class TestDetectLanguage:
     def test_is_unknown_where_nothing_tells_it(self, text: str) -> None:
         assert detect_language(text) == ""
 
+    @pytest.mark.parametrize("text", ["kitchen door lock", "per capita income", "die hard trilogy"])
+    def test_one_word_that_another_language_shares_does_not_decide(self, text: str) -> None:
+        assert detect_language(text) == ""
+
     def test_a_quotation_does_not_decide(self) -> None:
         assert (
             detect_language('In this book the word "Häuser" is used for what we would call houses.') == "en"

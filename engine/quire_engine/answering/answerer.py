@@ -87,15 +87,16 @@ class Answerer:
         """
         begun = time.perf_counter()
         yield HitsFound(result)
+        asked = result.plan.query.text if result.plan is not None else question  # operators are not asked
         embedder = self._embedder()
         hits = [hit for hit in result.hits if not hit.path.lower().endswith(_UNQUOTABLE)]
         draft = _Draft(CitationLedger(self._read))
-        ranked = rank_sentences(question, hits, embedder, self._rarity)
-        strength = evidence_strength(ranked, reading_trust(embedder.readability(question)))
+        ranked = rank_sentences(asked, hits, embedder, self._rarity)
+        strength = evidence_strength(ranked, reading_trust(embedder.readability(asked)))
         name = model.name if model is not None else NAME
         if strength >= _ENOUGH:
             if model is not None:
-                yield from self._generated(draft, question, hits, model)
+                yield from self._generated(draft, asked, hits, model)
             if model is None or (draft.dropped and not draft.shown):
                 name = NAME
                 draft.dropped = 0

@@ -142,7 +142,11 @@ class IndexReader:
 
         def both(condition: str, *values: object) -> None:
             conditions.append(condition)
-            bindings.extend(values)
+            # Halves of surrogate pairs stand in no name, and SQLite takes none.
+            bindings.extend(
+                value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+                for value in values
+            )
 
         folders = [folder.strip("/") for folder in filters.folders]
         if folders and not any(folder in ("", ".") for folder in folders):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from quire_engine.interfaces import FloatArray
+
+_COMPARABLE = 0.7
+"""The share of a passage's score that one of another note must have to stand before it."""
 
 
 def alike(ids: Sequence[int], vectors: Mapping[int, FloatArray], threshold: float) -> list[tuple[int, int]]:
@@ -39,18 +43,36 @@ def collapse(ids: Sequence[int], pairs: Sequence[tuple[int, int]]) -> dict[int, 
     return groups
 
 
-def spread(ids: Sequence[int], note_of: Mapping[int, str], limit: int, most: int) -> list[int]:
-    """The ``limit`` ids to show of ``ids``, best first: at most ``most`` of a note while others have any.
+def interleaved(ids: Sequence[int], part_of: Mapping[int, int]) -> list[int]:
+    """``ids``, best first, so that the parts of a question take turns, each in its order.
 
-    What is passed over fills the places that are left, in its order behind the others.
+    ``part_of`` holds the part that each answers best; those that answer none come last.
+    """
+    queues: dict[int, list[int]] = {}
+    for item in ids:
+        if item in part_of:
+            queues.setdefault(part_of[item], []).append(item)
+    turns = [item for turn in zip_longest(*queues.values()) for item in turn if item is not None]
+    return [*turns, *(item for item in ids if item not in part_of)]
+
+
+def spread(
+    ids: Sequence[int], scores: Mapping[int, float], note_of: Mapping[int, int], limit: int, most: int
+) -> list[int]:
+    """``ids``, best first, so that the first ``limit`` hold at most ``most`` of a note while others compare.
+
+    Others compare as long as they score at least `_COMPARABLE` of the best that is passed over; what is
+    passed over fills the places that are left. All other ids follow, in their order.
     """
     shown: list[int] = []
     passed: list[int] = []
-    counts: dict[str, int] = {}
+    counts: dict[int | None, int] = {}
     for item in ids:
-        if len(shown) == limit:
+        if len(shown) == limit or (passed and scores[item] < _COMPARABLE * scores[passed[0]]):
             break
-        note = note_of[item]
+        note = note_of.get(item)
         counts[note] = counts.get(note, 0) + 1
         (shown if counts[note] <= most else passed).append(item)
-    return shown + passed[: limit - len(shown)]
+    first = [*shown, *passed[: limit - len(shown)]]
+    taken = set(first)
+    return [*first, *(item for item in ids if item not in taken)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,7 @@ import numpy as np
 from quire_engine.analysis import terms
 from quire_engine.markup import plain
 from quire_engine.records import Hit
+from quire_engine.retrieval.wording import folded_words, is_unspaced, units
 
 if TYPE_CHECKING:
     from quire_engine.interfaces import FloatArray
@@ -21,10 +23,18 @@ _NEAR = 0.8
 """The cosine of a passage that says what the question says."""
 _ALIKE = 5
 """The nearest other candidates that vouch for one."""
+_TIES = 0.5
+"""The sum of squared similarities that is needed for a full say: in a small vault the nearest are strangers,
+and of two of them that which is less near to the question would have the other's score, and win."""
 _TOGETHER = 8
 """Words within which two terms stand together."""
 _AHEAD = 5
 """The next occurrences that one is paired with: text that repeats a term has very many pairs."""
+_SAYS_SOMETHING = 4
+"""Words of a passage that is more than a heading or a list of links."""
+_LINK = re.compile(r"!?\[\[[^\[\]]*\]\]|\[[^\[\]]*\]\([^()]*\)|https?://\S+")
+_ENOUGH = 1000
+"""Characters in which a passage says something, if it does."""
 _HALF_LIFE = 90 * 86_400.0
 """Seconds after which a note is half as fresh."""
 
@@ -56,6 +66,8 @@ class Scale:
 def vouched(vectors: FloatArray, scores: Scores) -> Scores:
     """For each passage the mean of the five most similar others' ``scores``, by squared similarity.
 
+    Less where they are hardly similar.
+
     Passages that say much the same are relevant together (the cluster hypothesis; Diaz: Regularizing ad hoc
     retrieval scores, CIKM 2005). ``vectors`` are unit vectors, or zeros where there is none: such a passage
     neither vouches nor is vouched for.
@@ -71,7 +83,7 @@ def vouched(vectors: FloatArray, scores: Scores) -> Scores:
     nearest = np.argpartition(-similar, most - 1, axis=1)[:, :most]
     weights = np.clip(np.take_along_axis(similar, nearest, axis=1), 0.0, 1.0) ** 2
     sums = weights.sum(axis=1)
-    means[known] = (scores[known][nearest] * weights).sum(axis=1) / np.maximum(sums, 1e-9)
+    means[known] = (scores[known][nearest] * weights).sum(axis=1) / np.maximum(sums, _TIES)
     return means
 
 
@@ -124,6 +136,16 @@ class Wanted:
 @lru_cache(maxsize=4096)
 def _name_terms(name: str, language: str) -> frozenset[str]:
     return frozenset(terms(name, language, keep_stop_words=True))
+
+
+def prose(hit: Hit) -> float:
+    """How far a passage says something itself: less than 1 when it has few words beside links.
+
+    A list of links stands near many questions and answers none.
+    """
+    words = units(folded_words(_LINK.sub(" ", hit.text)[:_ENOUGH]))
+    # Two characters of a script without spaces make about a word.
+    return min(1.0, sum(0.5 if is_unspaced(word) else 1.0 for word in words) / _SAYS_SOMETHING)
 
 
 def fresh(modified: float, now: float, recency: float, since: float | None, before: float | None) -> float:

@@ -17,12 +17,12 @@ from quire_engine.interfaces import ChunkReader, Embedder, KeywordSearcher, Rera
 from quire_engine.records import Filters, Hit, Routing, ScoreTrace, SearchResult
 from quire_engine.retrieval import topics
 from quire_engine.retrieval.candidates import Found, Lists, every, judged
-from quire_engine.retrieval.diversity import alike, collapse, spread
+from quire_engine.retrieval.diversity import alike, collapse, interleaved, spread
 from quire_engine.retrieval.query import analyse
 from quire_engine.retrieval.restriction import both, passing
 from quire_engine.retrieval.scoring import Scorer
 from quire_engine.retrieval.search import Search
-from quire_engine.retrieval.strategy import choose
+from quire_engine.retrieval.strategy import choose, simpler
 from quire_engine.settings import RetrievalSettings
 
 if TYPE_CHECKING:
@@ -105,8 +105,10 @@ class Retriever:
             self._find(search)
         if search.candidates is None:
             plan = search.plan() if search.question else None
-            return SearchResult(text, (), generation, incomplete, search.clock.timings(), plan=plan)
-        hits, left_out = self._hits(self._scorer.ranked(search), limit)
+            behind, timings = incomplete or search.damaged, search.clock.timings()
+            return SearchResult(text, (), generation, behind, timings, plan=plan)
+        ranking = self._scorer.ranked(search)
+        hits, left_out = self._hits(ranking, search.part_of, limit)
         if neighbours:
             around = self._chunks.neighbours([hit.chunk_id for hit in hits if not hit.stale])
             hits = tuple(replace(hit, neighbours=around.get(hit.chunk_id, ())) for hit in hits)
@@ -167,7 +169,7 @@ class Retriever:
 
     def _gather(self, search: Search, among: Sequence[int] | None) -> None:
         """Both searches for the question and its parts, ``among`` some chunks, if given."""
-        search.candidates, search.among = None, among
+        search.candidates, search.among, search.steps = None, among, []
         if among is not None and not among:
             return
         embedder = self._embedder()
@@ -177,6 +179,7 @@ class Retriever:
         side_by_side = search.strategy.parallelism
         while parts and not search.damaged:
             if search.seconds_left() <= 0:
+                search.strategy = simpler(search.strategy)
                 search.steps.append(f"out of time: left out {len(parts)} parts of the question")
                 break
             found += self._searched(parts[:side_by_side], among, search)
@@ -240,7 +243,10 @@ class Retriever:
         """How many candidates are good hits by themselves."""
         if (found := search.candidates) is None:
             return 0
-        best = self._keywords.search(search.question, 1)
+        try:
+            best = self._keywords.search(search.question, 1)
+        except StoreError:
+            best = []
         cosines = dict(zip(found.ids, np.nan_to_num(found.cosines).tolist(), strict=True))
         words = dict(zip(found.ids, found.words.tolist(), strict=True))
         return len(topics.good_hits(cosines, words, best[0][1] if best else 0.0, search.trust))
@@ -261,28 +267,31 @@ class Retriever:
         paths = [path for path_list in linked for path in path_list]
         return topics.further_topics(linked, self._chunks.topics_of_notes(paths), first.folders)
 
-    def _hits(self, ranking: Ranking, limit: int) -> tuple[tuple[Hit, ...], int]:
+    def _hits(self, ranking: Ranking, part_of: Mapping[int, int], limit: int) -> tuple[tuple[Hit, ...], int]:
         """The hits to show, and how many better ones were left out: their text is gone from their notes."""
         check = self._check()
-        rows = ranking.order()
-        hits, left_out = self._shown(ranking, rows[: limit * _SPARE], limit, check)
-        if len(hits) == limit or len(rows) <= limit * _SPARE:
+        scores = dict(zip(ranking.ids, ranking.totals.tolist(), strict=True))
+        ids = [ranking.ids[row] for row in ranking.order()]
+        if part_of:
+            ids = interleaved(ids, part_of)
+        most = max(_LEAST_OF_A_NOTE, round(limit * _MOST_OF_A_NOTE))
+        ids = spread(ids, scores, self._chunks.notes_of(ids), limit, most)
+        hits, left_out = self._shown(ranking, ids[: limit * _SPARE], limit, check)
+        if len(hits) == limit or len(ids) <= limit * _SPARE:
             return hits, left_out
         # Near-duplicates crowd the top: what stands further down makes up for them.
-        return self._shown(ranking, rows, limit, check)
+        return self._shown(ranking, ids, limit, check)
 
     def _shown(
-        self, ranking: Ranking, rows: Sequence[int], limit: int, check: Check
+        self, ranking: Ranking, ids: Sequence[int], limit: int, check: Check
     ) -> tuple[tuple[Hit, ...], int]:
-        ids = [ranking.ids[row] for row in rows]
-        row_of = dict(zip(ids, rows, strict=True))
+        row_of = {chunk: row for row, chunk in enumerate(ranking.ids)}
         indexed = self._chunks.hits(ids)
         found = check(indexed)
         present = [chunk for chunk in ids if chunk in found]
         pairs = alike(present, self._chunks.vectors(present), self._settings.duplicate_cosine)
         groups = collapse(present, pairs)
-        most = max(_LEAST_OF_A_NOTE, round(limit * _MOST_OF_A_NOTE))
-        shown = spread(list(groups), {chunk: found[chunk].path for chunk in groups}, limit, most)
+        shown = list(groups)[:limit]
         links = self._chunks.links(shown)
         entities = self._chunks.entities(shown)
         hits: list[Hit] = []
@@ -301,9 +310,7 @@ class Retriever:
                     entities=entities.get(chunk, ()),
                 )
             )
-        considered = ids[: 1 + max((ids.index(chunk) for chunk in shown), default=-1)]
-        if len(shown) < limit:
-            considered = ids
+        considered = ids[: ids.index(shown[-1])] if 0 < limit == len(shown) else ids
         return tuple(hits), sum(chunk in indexed and chunk not in found for chunk in considered)
 
 

@@ -13,7 +13,7 @@ from quire_engine.interfaces import ChunkReader, KeywordSearcher, Reranker
 from quire_engine.records import Hit
 from quire_engine.retrieval import expansion, topics
 from quire_engine.retrieval.candidates import Candidates, joined, judged
-from quire_engine.retrieval.features import Scale, Wanted, fresh, vouched
+from quire_engine.retrieval.features import Scale, Wanted, fresh, prose, vouched
 from quire_engine.retrieval.fusion import reciprocal_ranks
 from quire_engine.retrieval.names import NoteNames
 from quire_engine.retrieval.ranking import Ranking, weights_at
@@ -111,7 +111,7 @@ class Scorer:
         """The signals that the words of the best candidates give."""
         ranking, wanted, weights = work.ranking, work.wanted, work.weights
         ranking.add("vouched", weights["vouched"], vouched(work.found.vectors, work.near()))
-        proximity, rarest = np.zeros(len(ranking.ids)), np.zeros(len(ranking.ids))
+        proximity, rarest, said = (np.zeros(len(ranking.ids)) for _ in range(3))
         rows = ranking.order()[:_READ]
         texts = self._hits(work, [ranking.ids[row] for row in rows])
         for row in rows:
@@ -119,8 +119,10 @@ class Scorer:
                 words = wanted.words(hit)
                 proximity[row] = wanted.proximity(words)
                 rarest[row] = wanted.rarest({*words, *wanted.names(hit)})
+                said[row] = prose(hit)
         ranking.add("proximity", weights["proximity"], proximity)
         ranking.add("rarest", weights["rarest"], rarest)
+        ranking.add("prose", weights["prose"], said)
 
     def _add_named(self, work: _Work) -> None:
         """Notes whose title, alias or file name stands in the question."""
@@ -135,20 +137,25 @@ class Scorer:
 
     def _add_parts(self, work: _Work) -> None:
         """How well a passage answers the part of the question that it answers best."""
+        if not work.search.parts:
+            return
         found, weights = work.found, work.weights
-        best = np.zeros(len(found.ids))
+        known = ~np.isnan(found.cosines)
         whole = (weights["dense"] + weights["keyword"]) or 1.0
+        answers = []
         for lists, vector in work.search.parts:
             cosines = np.full(len(found.ids), np.nan)
             if vector is not None:
-                known = ~np.isnan(found.cosines)
                 cosines[known] = found.vectors[known] @ vector
             scores = dict(lists.words)
             words = np.array([scores.get(chunk, 0.0) for chunk in found.ids])
             near = weights["dense"] * Scale.of(cosines).applied(cosines)
-            best = np.maximum(best, (near + weights["keyword"] * _share(words)) / whole)
-        if work.search.parts:
-            work.ranking.add("part", weights["part"], best)
+            answers.append((near + weights["keyword"] * _share(words)) / whole)
+        table = np.stack(answers)
+        best, part = table.max(axis=0), table.argmax(axis=0)
+        work.ranking.add("part", weights["part"], best)
+        rows = np.flatnonzero(best).tolist()
+        work.search.part_of.update((found.ids[row], int(part[row])) for row in rows)
 
     def _add_freshness(self, work: _Work) -> None:
         query, search = work.search.query, work.search
@@ -184,7 +191,8 @@ class Scorer:
             texts = self._hits(work, [ranking.ids[row] for row in rows])
             rows = [row for row in rows if ranking.ids[row] in texts]
             passages = [_as_read(texts[ranking.ids[row]]) for row in rows]
-            while len(rows) >= min(_LEAST_RERANKED, depth):
+            least = min(_LEAST_RERANKED, len(rows))
+            while rows and len(rows) >= least:
                 scores = reranker.scores(search.question, passages, seconds=search.seconds_left())
                 if scores is not None:
                     values = np.zeros(len(ranking.ids))
@@ -193,7 +201,8 @@ class Scorer:
                     search.steps.append(f"a cross-encoder read {len(rows)} passages")
                     return
                 rows, passages = rows[: len(rows) // 2], passages[: len(rows) // 2]
-            search.steps.append("out of time: no cross-encoder")
+            if least:
+                search.steps.append("out of time: no cross-encoder")
         except ModelError as error:
             search.steps.append(f"no cross-encoder: {error}")
 

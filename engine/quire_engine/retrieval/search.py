@@ -65,6 +65,8 @@ class Search:
     """The question's."""
     parts: list[tuple[Lists, FloatArray | None]] = field(default_factory=list)
     """What was found for each part of the question, and its vector."""
+    part_of: dict[int, int] = field(default_factory=dict)
+    """The part that a candidate answers best, by chunk id; empty for a question of one part."""
     among: Sequence[int] | None = None
     """The chunks that were searched; ``None`` for all."""
     candidates: Candidates | None = None

@@ -29,3 +29,10 @@ def choose(query: Query, *, candidates: int = 100) -> Strategy:
     else:
         chosen = _SIMPLE
     return replace(chosen, depth=chosen.depth * candidates // 100)
+
+
+def simpler(strategy: Strategy) -> Strategy:
+    """What to go on with when the time of ``strategy`` is over; the simplest stays."""
+    if strategy.fallback is None:
+        return strategy
+    return replace(STRATEGIES[strategy.fallback], depth=strategy.depth)

@@ -216,7 +216,7 @@ LONG = "---\nstatus: done\n---\n" + "\n\n".join(
 
 class TestAroundAHit:
     def test_names_of_notes_are_those_of_the_paths_asked_for(self, reader: IndexReader, index: Index) -> None:
-        index.put("alias.md", "---\ntitle: The Other\naliases: [One, \"T'wo\"]\n---\nWords.\n")
+        index.put("alias.md", '---\ntitle: The Other\naliases: [One, "T\'wo"]\n---\nWords.\n')
         found = reader.called(["alias.md", "root.md", "alias.md", "gone.md", "' OR 1=1 --"])
         assert sorted(found) == [("alias.md", "The Other", ("One", "T'wo")), ("root.md", "root", ())]
         assert reader.called([]) == []

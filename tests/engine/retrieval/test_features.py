@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from quire_engine.records import Hit, ScoreTrace
-from quire_engine.retrieval.features import Scale, Wanted, fresh, vouched
+from quire_engine.retrieval.features import _SAYS_SOMETHING, Scale, Wanted, fresh, prose, vouched
 
 NAN = float("nan")
 DAY = 86_400.0
@@ -65,6 +65,14 @@ class TestVouched:
         vectors = np.array([near] * 6 + [far] * 10, np.float32)
         scores = np.array([0.25] * 6 + [1.0] * 10)
         assert vouched(vectors, scores)[:6].tolist() == pytest.approx([0.25] * 6)
+
+    def test_strangers_have_little_to_say(self) -> None:
+        vectors = np.array([[1.0, 0.0], [0.3, 0.9539392]], np.float32)
+        scores = np.array([1.0, 0.5])
+        found = vouched(vectors, scores)
+        assert found.tolist() == pytest.approx([0.5 * 0.09 / 0.5, 1.0 * 0.09 / 0.5], abs=1e-6)
+        # Or of two passages that have but each other, the one that is less near would come first.
+        assert np.argmax(scores + found) == 0
 
     def test_without_a_vector_neither_vouches_nor_is_vouched_for(self) -> None:
         vectors = np.array([[1.0, 0.0], [0.0, 0.0], [1.0, 0.0]], np.float32)
@@ -159,6 +167,28 @@ def test_signals_of_words_are_shares(rarity: dict[str, float], text: list[str]) 
     wanted = Wanted(rarity)
     assert 0 <= wanted.proximity(text) <= 1
     assert 0 <= wanted.rarest(set(text)) <= 1
+
+
+class TestProse:
+    @pytest.mark.parametrize(
+        ("text", "share"),
+        [
+            ("The oven for stoneware reaches 1240 degrees Celsius. It cools for two days.", 1.0),
+            ("京都の庭には古い桜の木があります。", 1.0),
+            ("京都", 1 / _SAYS_SOMETHING),
+            ("Three words only", 3 / _SAYS_SOMETHING),
+            ("- [[Kiln]]\n- [[Glaze|how to glaze]]\n- ![[Fire.png]]", 0.0),
+            ("[The long name of a page](https://example.org/a/b?c=d) https://example.org/x", 0.0),
+            ("See [[Kiln]] for more", 3 / _SAYS_SOMETHING),
+            ("", 0.0),
+        ],
+    )
+    def test_is_what_a_passage_says_beside_its_links(self, text: str, share: float) -> None:
+        assert prose(hit(text)) == pytest.approx(share)
+
+    @given(st.text())
+    def test_is_a_share(self, text: str) -> None:
+        assert 0 <= prose(hit(text)) <= 1
 
 
 class TestFresh:
