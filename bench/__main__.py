@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -30,20 +30,21 @@ SECTIONS = {
     "growth": "Growth",
 }
 """Module of this folder → title. Each has a ``measure(workshop)`` that returns figures."""
+TOOLS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "ablations": ablations.main,
+    "ranking": ranking.main,
+    "topics": topics.main,
+    "hidden-links": hidden_links.main,
+}
+"""What works on judged questions, with arguments of its own."""
 SCHEMA = "quire.bench/1"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks; 1 when a section could not be measured."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments[:1] == ["ablations"]:
-        return ablations.main(arguments[1:])
-    if arguments[:1] == ["ranking"]:
-        return ranking.main(arguments[1:])
-    if arguments[:1] == ["topics"]:
-        return topics.main(arguments[1:])
-    if arguments[:1] == ["hidden-links"]:
-        return hidden_links.main(arguments[1:])
+    if arguments and arguments[0] in TOOLS:
+        return TOOLS[arguments[0]](arguments[1:])
     chosen = _parser().parse_args(arguments)
     for name in chosen.sections:
         if name not in SECTIONS:
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/bench",
         description="Measures Quire beside what one would use instead; asserts nothing.",
         epilog="What the parts of retrieval add, on judged questions: scripts/bench ablations --help. "
+        "How the weights of signals are fitted: scripts/bench ranking --help. "
         "How topic routing is calibrated: scripts/bench topics --help. "
         "Judged questions from a vault's links: scripts/bench hidden-links --help",
     )

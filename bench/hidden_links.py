@@ -261,7 +261,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for kind in KINDS:
         print(f"{kind}: {sum(question.kind == kind for question in questions)} questions")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

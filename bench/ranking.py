@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Doubles = NDArray[np.float64]
 
-FITTED = ("dense", "keyword", "vouched", "proximity", "rarest", "named", "prose")
+FITTED = ("dense", "keyword", "vouched", "proximity", "rarest", "named")
 """Each with a weight for questions that the embedding model can read, and one for others."""
 _DEPTH = 10
 _STEPS = (0.3, 0.1, 0.03)
@@ -117,12 +117,16 @@ class Sets:
         return weights
 
     def bagged(self, start: Doubles, chosen: NDArray[np.bool_], bags: int = _BAGS) -> Doubles:
-        """The mean of fits to random parts of the ``chosen`` queries, scaled so that two weights add to 1."""
+        """The mean of fits to random parts of the ``chosen`` queries, scaled so that two weights add to 1.
+
+        Fits that have neither of the two are not scaled; without chosen queries it is ``start``.
+        """
         random = np.random.default_rng(0)
         fits = []
         for _ in range(bags):
-            weights = self.fit(start, chosen & (random.random(len(chosen)) < _SHARE))
-            fits.append(weights / (weights[0] + weights[2]))
+            part = chosen & (random.random(len(chosen)) < _SHARE)
+            weights = self.fit(start, part if part.any() else chosen) if chosen.any() else start
+            fits.append(weights / ((weights[0] + weights[2]) or 1.0))
         mean: Doubles = np.mean(fits, axis=0)
         return mean
 

@@ -55,6 +55,11 @@ def chunk_id(identity: int) -> str:
     return f"{identity:016x}"
 
 
+def finite(number: float) -> float:
+    """``number``, or 0 for what JSON has no word for: readers are promised numbers."""
+    return number if math.isfinite(number) else 0.0
+
+
 def trace(value: ScoreTrace) -> Json:
     """The signals whose contributions add up to the score, and the duplicates a hit stands for."""
     return {
@@ -62,9 +67,9 @@ def trace(value: ScoreTrace) -> Json:
             {
                 "name": signal.name,
                 "rank": signal.rank,
-                "score": signal.score,
-                "weight": signal.weight,
-                "contribution": signal.contribution,
+                "score": finite(signal.score),
+                "weight": finite(signal.weight),
+                "contribution": finite(signal.contribution),
             }
             for signal in value.signals
         ],
@@ -83,7 +88,7 @@ def hit(value: Hit, *, context: bool = False) -> Json:
         "start_line": value.start_line,
         "end_line": value.end_line,
         "text": value.text,
-        "score": value.score,
+        "score": finite(value.score),
         "topic": value.topic,
         "stale": value.stale,
         "trace": trace(value.trace),
@@ -93,14 +98,16 @@ def hit(value: Hit, *, context: bool = False) -> Json:
 
 def timings(values: Mapping[str, float]) -> Json:
     """Milliseconds by stage, to the microsecond."""
-    return {stage: round(milliseconds, 3) for stage, milliseconds in values.items()}
+    return {stage: round(finite(milliseconds), 3) for stage, milliseconds in values.items()}
 
 
 def routing(value: Routing) -> Json:
     """Where a question was taken to belong, and what was searched; the likeliest ten topics."""
     return {
         "mode": value.mode,
-        "topics": [asdict(topic) for topic in value.topics[:_MOST]],
+        "topics": [
+            {"topic": topic.topic, "probability": finite(topic.probability)} for topic in value.topics[:_MOST]
+        ],
         "chosen": list(value.chosen),
         "further": list(value.further),
     }
@@ -187,7 +194,7 @@ def citation(value: Citation) -> Json:
         "end_line": value.end_line,
         "quote": value.quote,
         "verified": value.verified,
-        "support": value.support,
+        "support": finite(value.support),
     }
 
 
@@ -197,7 +204,7 @@ def wave(value: Wave) -> Json:
         "tier": value.tier,
         "chunks": value.chunks,
         "tokens": value.tokens,
-        "sufficiency": value.sufficiency,
+        "sufficiency": finite(value.sufficiency),
         "stop_reason": value.stop_reason,
     }
 

@@ -124,11 +124,8 @@ class ChunkReader(Protocol):
     def chunk_ids(self, filters: Filters) -> list[int] | None:
         """Chunks that pass, or ``None`` when every chunk does.
 
-        Phrases and excluded words are not looked at: the keyword index knows them.
+        Phrases and excluded words are not looked at.
         """
-
-    def all_ids(self) -> list[int]:
-        """Every chunk."""
 
     def hits(self, ids: Sequence[int]) -> Mapping[int, Hit]:
         """Hits without rank and score, by chunk id; ids that are gone are left out."""
@@ -144,6 +141,9 @@ class ChunkReader(Protocol):
 
     def called(self, paths: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
         """(path, title, aliases) of some notes."""
+
+    def said_of(self, ids: Sequence[int]) -> Mapping[int, str]:
+        """What the note of each chunk says of itself: its aliases, tags and properties."""
 
     def modified(self, ids: Sequence[int]) -> Mapping[int, float]:
         """When the note of each chunk was changed last, in Unix seconds."""

@@ -256,7 +256,7 @@ class Filters:
     """Words that must stand together in a passage, its title or its headings, as written but for case,
     accents and markup. One of nothing but stop words, which are not indexed, restricts nothing."""
     excluded: tuple[str, ...] = ()
-    """Words, compared by their stem, that neither a passage nor its title, headings, tags, folders and
+    """Words, compared by their stem, that neither a passage nor its title, headings, path, aliases, tags and
     properties may hold; several words in one entry are a phrase. Other passages of its note may pass."""
     prefer: tuple[str, ...] = ()
     """Folders or topics that are looked at first; the rest follows unless they hold three good hits."""
@@ -287,12 +287,12 @@ class Routing:
 
 @dataclass(frozen=True, slots=True)
 class NamedNote:
-    """A title, alias or file name of the vault that stands in a question."""
+    """A title, alias or file name that stands in a question, of a note among its candidates."""
 
     name: str
     """Folded, its words divided by single spaces."""
     paths: tuple[str, ...]
-    """The notes that are called so."""
+    """The candidates' notes that are called so."""
     linked: bool = False
     """Whether the question says so itself, as ``[[name]]``."""
 
@@ -324,7 +324,7 @@ class Query:
     phrases: tuple[str, ...]
     """What stands in quotes, required (then among the filters, too) or for emphasis."""
     named: tuple[NamedNote, ...]
-    """In the order of the question."""
+    """Of the notes that the search has passages of; those that are linked to first, each in its order."""
     parts: tuple[str, ...]
     """The questions that it consists of, each to be searched beside the whole; empty when it is one."""
     filters: Filters

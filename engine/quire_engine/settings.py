@@ -33,7 +33,10 @@ class ChunkingSettings(_Section):
     budget: int = Field(default=256, ge=32, le=8192)
     """The most tokens of a chunk; never more than the embedding model reads."""
     pipelines: dict[str, str] = {}
-    """spaCy pipelines by language code (name of an installed package, or a folder), over the found ones."""
+    """spaCy pipelines by language code (name of an installed package, or a folder), over the found ones.
+
+    One for a language that Quire cannot tell from others is never used. Codes are of two or three letters.
+    """
 
 
 class EmbeddingSettings(_Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from datetime import datetime
 
@@ -120,6 +121,19 @@ class TestSearch:
         hit = contract.hit(HIT)
         assert sum(signal["contribution"] for signal in hit["trace"]["signals"]) == hit["score"]
         assert hit["trace"]["duplicates"] == ["Old.md:1-2"]
+
+    @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+    def test_numbers_are_numbers_whatever_happens(self, number: float) -> None:
+        signals = (Signal("dense", 1, number, number, number),)
+        hit = replace(HIT, score=number, trace=ScoreTrace(signals, ()))
+        routed = replace(PLAN, routing=replace(PLAN.routing, topics=(TopicScore("Garden", number),)))
+        result = replace(RESULT, hits=(hit,), plan=routed, timings={"total": number})
+        record = json.loads(json.dumps(contract.search(result), allow_nan=False))
+        (found,) = record["hits"]
+        assert found["score"] == found["trace"]["signals"][0]["contribution"] == 0.0
+        waves, citations = (replace(WAVE, sufficiency=number),), (replace(CITATION, support=number),)
+        answer = replace(ANSWER, hits=(hit,), plan=routed, waves=waves, citations=citations)
+        json.dumps(contract.answer(answer), allow_nan=False)
 
     def test_lines_stand_alone(self) -> None:
         (line,) = contract.search_lines(contract.search(RESULT))

@@ -57,6 +57,18 @@ class TestRun:
             bench.main(["speed"])
         assert "there is no section 'speed'" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("tool", bench.TOOLS)
+    def test_help_names_every_tool_and_each_has_its_own(
+        self, tool: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "1000")
+        with pytest.raises(SystemExit, match="0"):
+            bench.main(["--help"])
+        assert f"scripts/bench {tool} --help" in " ".join(capsys.readouterr().out.split())
+        with pytest.raises(SystemExit, match="0"):
+            bench.main([tool, "--help"])
+        assert f"usage: scripts/bench {tool} " in capsys.readouterr().out
+
 
 class TestReport:
     def test_a_missed_target_is_marked(self) -> None:

@@ -17,6 +17,7 @@ from quire_engine.index.keywords import open_keywords
 from quire_engine.index.reader import IndexReader
 from quire_engine.interfaces import KeywordIndex
 from quire_engine.retrieval import expansion
+from quire_engine.retrieval.ranking import learned
 
 WORDS = (
     (
@@ -201,8 +202,8 @@ class TestFollowing:
         new = reader.passages_of(expansion.newcomers(supported, notes.values()), expansion.PASSAGES)
         scores |= dict.fromkeys(new, 0.0)
         notes |= new
-        lifted = expansion.lifts(scores, notes, supported)
-        order = sorted(scores, key=lambda c: -scores[c] - (lifted[c].contribution if c in lifted else 0.0))
+        lifted = expansion.lifts(scores, notes, supported, learned()["links"].read)
+        order = sorted(scores, key=lambda c: -scores[c] - (lifted[c].added if c in lifted else 0.0))
         shown = [hit.path for hit in map(reader.hits(order).__getitem__, order)]
         vouching = ({f"Talk {number}.md", f"Plan {number}.md"} - {question.source}).pop()
         assert shown.index(vouching) < shown.index(question.target) <= 3

@@ -79,6 +79,24 @@ class TestFit:
         assert weights[0] + weights[2] == pytest.approx(1.0)
         assert weights.argmax() == 2
 
+    def test_a_fit_without_both_searches_is_a_number(self) -> None:
+        sets = Sets([made_up(np.random.default_rng(6), 7)])
+        start = np.zeros(SIGNALS)
+        start[7] = 1.0
+        weights = sets.bagged(start, np.ones(30, bool), bags=2)
+        assert weights[0] == weights[2] == 0.0
+        assert weights[7] >= 1.0
+
+    @pytest.mark.parametrize("chosen", [0, 1])
+    def test_few_chosen_queries_or_none_give_weights(self, chosen: int) -> None:
+        """A bag of one query is empty more often than not."""
+        sets = Sets([made_up(np.random.default_rng(7), 2, queries=5)])
+        weights = sets.bagged(np.full(SIGNALS, 0.5), np.arange(5) < chosen, bags=6)
+        assert np.isfinite(weights).all()
+        assert weights[0] + weights[2] == pytest.approx(1.0)
+        if not chosen:
+            assert weights.tolist() == [0.5] * SIGNALS
+
 
 queries = st.lists(
     st.tuples(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from quire_engine.chunking.rules import sentence_spans
 from quire_engine.errors import ConfigError
-from quire_engine.languages import LANGUAGES, detect_language
+from quire_engine.languages import detect_language
 from quire_engine.records import Entity
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _STATISTICAL = {
         for code in "ca da de el es fi fr hr it ko lt mk nb nl pl pt ro ru sl sv uk".split()
     },
 }
+_CODE = re.compile("[a-z]{2,3}")
 _SLICE = 50_000
 """Characters that go through a pipeline at once; bounds the memory that a hostile note costs."""
 _LONGEST_NAME = 200
@@ -49,12 +50,12 @@ class LanguageTools:
     def __init__(self, pipelines: Mapping[str, str] | None = None) -> None:
         """Look for installed pipelines; ``pipelines`` maps languages to others.
 
-        Raises `ConfigError` for a language that cannot be told.
+        Raises `ConfigError` for what is no language code.
         """
-        if unknown := sorted(set(pipelines or {}) - LANGUAGES):
+        if wrong := sorted(code for code in pipelines or () if not _CODE.fullmatch(code)):
             raise ConfigError(
-                f"setting 'chunking.pipelines': Quire knows no language {unknown[0]!r}; "
-                "give its two-letter code, as in 'en'"
+                f"setting 'chunking.pipelines': {wrong[0]!r} is no language code; "
+                "give its two or three letters, as in 'en'"
             )
         self._names = dict(pipelines or {})
         for code, candidates in _STATISTICAL.items():

@@ -12,6 +12,8 @@ from quire_engine.evaluation.latency import latencies
 from quire_engine.evaluation.resampling import intervals, p_values, resampled_means
 from quire_engine.records import Comparison, Difference, DocumentMove, QueryChange, QueryResult
 
+MAIN_MEASURE = "ndcg@10"
+"""By which queries are said to have gained or lost."""
 _TOP = 10
 _SAME = 1e-9
 
@@ -110,8 +112,8 @@ def _change(then: QueryResult, now: QueryResult) -> QueryChange:
     return QueryChange(
         now.id,
         now.text,
-        then.measures["ndcg@10"],
-        now.measures["ndcg@10"],
+        then.measures[MAIN_MEASURE],
+        now.measures[MAIN_MEASURE],
         relevant=tuple(map(move, sorted(now.relevant, key=lambda document: -now.relevant[document]))),
         entered=tuple(move(document) for document in first_now if document not in first_then),
         left=tuple(move(document) for document in first_then if document not in first_now),

@@ -18,7 +18,8 @@ from quire_engine.records import EvalReport, EvalRun, Hit, QueryResult, SearchRe
 
 _DEPTH = 100
 _PASSAGES = 100
-"""Several passages of a note count once, so that more passages than notes are asked for."""
+"""Several of a note count once, so that ``recall@100`` by note is that of fewer notes than a hundred. The
+first ten are what a search for ten shows, but for how many of a note that one lets stand together."""
 _SHOWN = 10
 """What users are shown, and what is timed: a search for more takes several times as long."""
 

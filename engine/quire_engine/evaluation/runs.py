@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from quire_engine._version import __version__
-from quire_engine.errors import ConfigError
-from quire_engine.records import EvalReport, EvalRun
+from quire_engine.errors import ConfigError, one_line
+from quire_engine.evaluation.comparison import MAIN_MEASURE
+from quire_engine.records import EvalReport, EvalRun, QueryResult
 from quire_engine.settings import Settings
 
 SCHEMA = "quire.run/1"
@@ -57,17 +60,41 @@ def save_run(run: EvalRun, path: Path) -> None:
 def load_run(path: Path) -> EvalRun:
     """The run that `save_run` wrote to ``path``. Raises `ConfigError` when it holds none."""
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document: Any = json.loads(text, parse_float=_finite, parse_int=_finite, parse_constant=_finite)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except OverflowError as error:
+        raise ConfigError(f"{path} is a damaged run: it holds numbers that are not finite") from error
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no saved run: it is not JSON") from error
-    found = document.pop("schema", None) if isinstance(document, dict) else None
+    found = document.get("schema") if isinstance(document, dict) else None
     if found != SCHEMA:
         raise ConfigError(f"{path} is no saved run ({SCHEMA}); make one with `quire eval DIR --save FILE`")
     try:
-        return _RUN.validate_python(document)
+        run = _RUN.validate_json(text, strict=True)  # lenient, it would make numbers of words: "nan"
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path} is a damaged run: {where}: {first['msg']}") from error
+        problem = ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+        raise ConfigError(f"{path} is a damaged run: {one_line(problem)}") from error
+    if lacking := _lacking(run.results):
+        raise ConfigError(f"{path} is a damaged run: {lacking}")
+    return run
+
+
+def _finite(number: str) -> float:
+    """What JSON calls ``number``; raises `OverflowError` when that is none, or larger than there are."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise OverflowError
+    return value
+
+
+def _lacking(results: Sequence[QueryResult]) -> str | None:
+    """What a comparison of ``results`` with others would miss."""
+    for number, result in enumerate(results):
+        if MAIN_MEASURE not in result.measures or result.measures.keys() != results[0].measures.keys():
+            return f"results.{number} has other measures than a run has"
+        if "total" not in result.timings:
+            return f"results.{number}.timings has no total"
+    return None

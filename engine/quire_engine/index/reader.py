@@ -13,6 +13,7 @@ from weakref import WeakSet
 from quire_engine.analysis import fold
 from quire_engine.index import graph, meta, vectors
 from quire_engine.index.database import FILE_NAME, connect, is_made, is_outdated, translated
+from quire_engine.index.keyword_fields import property_words
 from quire_engine.index.nearest import nearest
 from quire_engine.index.paths import path_test
 from quire_engine.index.shards import ShardCache
@@ -135,7 +136,7 @@ class IndexReader:
     def chunk_ids(self, filters: Filters) -> list[int] | None:
         """Chunks that pass, or ``None`` when every chunk does.
 
-        Phrases and excluded words are for the keyword index to tell.
+        Phrases and excluded words are not looked at.
         """
         conditions: list[str] = []
         bindings: list[object] = []
@@ -197,10 +198,6 @@ class IndexReader:
                     passed.append(note)
         return passed
 
-    def all_ids(self) -> list[int]:
-        """Every chunk."""
-        return [chunk for (chunk,) in self._all("SELECT id FROM chunks")]
-
     def hits(self, ids: Sequence[int]) -> Mapping[int, Hit]:
         """Hits without rank and score, by chunk id; ids that are gone are left out."""
         rows = self._all(
@@ -260,6 +257,21 @@ class IndexReader:
         )
         return [(path, title, tuple(json.loads(aliases))) for path, title, aliases in rows]
 
+    def said_of(self, ids: Sequence[int]) -> Mapping[int, str]:
+        """What the note of each chunk says of itself: its aliases, tags and properties."""
+        notes = self.notes_of(ids)
+        rows = self._all(
+            "SELECT n.id, n.aliases, n.properties, "
+            "(SELECT json_group_array(t.tag) FROM tags t WHERE t.note_id = n.id) "
+            "FROM json_each(?) j JOIN notes n ON n.id = j.value",
+            (json.dumps(list(dict.fromkeys(notes.values()))),),
+        )
+        said = {
+            note: "\n".join([*json.loads(aliases), *json.loads(tags), property_words(json.loads(properties))])
+            for note, aliases, properties, tags in rows
+        }
+        return {chunk: said[note] for chunk, note in notes.items() if note in said}
+
     def modified(self, ids: Sequence[int]) -> Mapping[int, float]:
         """When the note of each chunk was changed last, in Unix seconds."""
         rows = self._all(
@@ -286,7 +298,7 @@ class IndexReader:
 
     def outgoing_links(self, ids: Sequence[int]) -> list[tuple[int, int, int]]:
         """(chunk id, line of its text, note id) of the links in each chunk that lead to other notes."""
-        with translated("reading links"):
+        with self.snapshot(), translated("reading links"):
             return graph.outgoing(self._connection(), ids)
 
     def notes_of(self, ids: Sequence[int]) -> Mapping[int, int]:
@@ -301,7 +313,13 @@ class IndexReader:
 
     def topic_names(self) -> tuple[str, ...]:
         """Every topic that holds a note, in alphabetical order."""
-        return tuple(topic for (topic,) in self._all("SELECT DISTINCT topic FROM notes ORDER BY topic"))
+        # From one to the next by the index: DISTINCT would look at every note.
+        rows = self._all(
+            "WITH RECURSIVE names (topic) AS (SELECT min(topic) FROM notes UNION ALL "
+            "SELECT (SELECT min(n.topic) FROM notes n WHERE n.topic > names.topic) FROM names "
+            "WHERE names.topic IS NOT NULL) SELECT topic FROM names WHERE topic IS NOT NULL ORDER BY topic"
+        )
+        return tuple(topic for (topic,) in rows)
 
     def topics_of(self, ids: Sequence[int]) -> Mapping[int, str]:
         """The topic of each chunk."""

@@ -15,7 +15,7 @@ from quire_engine.errors import DamagedIndexError
 from quire_engine.index import meta, shards
 from quire_engine.index.kmeans import nearest_mean
 from quire_engine.index.rebalance import SPLIT, WHOLE, rebalance
-from quire_engine.index.vector_schema import PARTS, TABLE, damaged, is_there, made_by, statement
+from quire_engine.index.vector_schema import PARTS, TABLE, damaged, is_there, made_by, statement, width
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -272,16 +272,19 @@ def forget_released(db: apsw.Connection, days: float = KEPT_DAYS) -> None:
 
 
 def load(db: apsw.Connection, chunk_ids: Sequence[int]) -> dict[int, FloatArray]:
-    """The vectors of those chunks that have one, float32."""
-    if not chunk_ids or not db.table_exists("main", TABLE):
+    """The vectors of those chunks that have a sound one, float32; damage to one does not show in others."""
+    if not chunk_ids or not (dimensions := width(db)):
         return {}
-    rows = db.execute(
+    rows: list[Any] = db.execute(
         "SELECT c.id, e.vector FROM json_each(?) j JOIN chunks c ON c.id = j.value JOIN embeddings e ON "
-        f"e.hash = c.embed_hash AND e.{meta.OWN} "
-        "AND typeof(e.vector) = 'blob' AND length(e.vector) % 2 = 0",  # damage to one must not show in others
-        (json.dumps(chunk_ids),),
-    )
-    return {chunk: np.frombuffer(vector, np.float16).astype(np.float32) for chunk, vector in rows}
+        f"e.hash = c.embed_hash AND e.{meta.OWN} AND typeof(e.vector) = 'blob' AND length(e.vector) = ?",
+        (json.dumps(chunk_ids), 2 * dimensions),
+    ).fetchall()
+    if not rows:
+        return {}
+    table = _widened([vector for _, vector in rows])
+    sound = are_units(table).tolist()
+    return {chunk: row for (chunk, _), row, is_sound in zip(rows, table, sound, strict=True) if is_sound}
 
 
 def embeddings(db: apsw.Connection, chunk_ids: Sequence[int]) -> list[tuple[int, bytes]]:

@@ -86,8 +86,8 @@ class WhooshKeywords:
 
     def chunks(self) -> list[int]:
         """The chunks in the index, in no order."""
-        with translated("reading the keyword index"), self._lock:
-            snapshot = self._patiently(self._fresh_snapshot)
+        with translated("reading the keyword index"):
+            snapshot = self._current()
             parts = snapshot.segments if snapshot else ()
             return [chunk for part in parts for chunk in part.file.ids[part.mask].tolist()]
 
@@ -140,8 +140,8 @@ class WhooshKeywords:
         """(chunk id, BM25F score), best first; the query's terms are ORed and never parsed as syntax."""
         if limit < 1:
             return []
-        with translated("searching the keyword index"), self._lock:
-            snapshot = self._patiently(self._fresh_snapshot)
+        with translated("searching the keyword index"):
+            snapshot = self._current()
             if snapshot is None:
                 return []
             wanted = wanted_terms(query, snapshot.languages)
@@ -149,8 +149,8 @@ class WhooshKeywords:
 
     def holding(self, words: str) -> list[int]:
         """Chunks that hold every word of ``words``, by the terms that `search` uses, in no order."""
-        with translated("searching the keyword index"), self._lock:
-            snapshot = self._patiently(self._fresh_snapshot)
+        with translated("searching the keyword index"):
+            snapshot = self._current()
             if snapshot is None:
                 return []
             wanted = wanted_terms(words, snapshot.languages)
@@ -158,8 +158,8 @@ class WhooshKeywords:
 
     def rarity(self, words: Sequence[str]) -> dict[str, float]:
         """Inverse document frequency of each term, as BM25 weighs it."""
-        with translated("reading the keyword index"), self._lock:
-            snapshot = self._patiently(self._fresh_snapshot)
+        with translated("reading the keyword index"):
+            snapshot = self._current()
             if snapshot is None:
                 return dict.fromkeys(words, 0.0)
             return {word: bm25.rarity(snapshot.count, snapshot.frequency(word)) for word in words}
@@ -182,6 +182,11 @@ class WhooshKeywords:
     def _committed(self) -> Commit | None:
         with translated("reading the keyword index"), self._lock:
             return self._patiently(self._refreshed)
+
+    def _current(self) -> Snapshot | None:
+        """The last commit; it is searched without the lock, so that questions do not wait for each other."""
+        with self._lock:
+            return self._patiently(self._fresh_snapshot)
 
     def _patiently(self, read: Callable[[], _T]) -> _T:
         """What ``read`` gives, read again when a writer removed files meanwhile."""

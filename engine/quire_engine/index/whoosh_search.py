@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from copy import copy
@@ -24,29 +25,34 @@ _CACHE_BYTES = 96 * 2**20
 
 
 class PostingsCache:
-    """The posting lists that were asked for last, decoded; they never change."""
+    """The posting lists that were asked for last, decoded; they never change. For any number of threads."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, bytes], _Postings | None] = OrderedDict()
         self._bytes = 0
+        self._lock = threading.Lock()
 
     def get(self, name: str, file: SegmentFile, term: bytes) -> _Postings | None:
         """The postings of ``term`` in the segment ``name``."""
         key = name, term
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
         found = file.postings(term)
-        self._kept[key] = found
-        self._bytes += _size(found)
-        while self._bytes > _CACHE_BYTES and len(self._kept) > 1:
-            self._bytes -= _size(self._kept.popitem(last=False)[1])
+        with self._lock:
+            if key not in self._kept:  # another thread may have been as quick
+                self._kept[key] = found
+                self._bytes += _size(found)
+            while self._bytes > _CACHE_BYTES and len(self._kept) > 1:
+                self._bytes -= _size(self._kept.popitem(last=False)[1])
         return found
 
     def keep_only(self, names: set[str]) -> None:
         """Forget segments that are gone."""
-        for key in [key for key in self._kept if key[0] not in names]:
-            self._bytes -= _size(self._kept.pop(key))
+        with self._lock:
+            for key in [key for key in self._kept if key[0] not in names]:
+                self._bytes -= _size(self._kept.pop(key))
 
 
 def _size(postings: _Postings | None) -> int:
@@ -112,7 +118,7 @@ class LiveSegment:
 
 
 class Snapshot:
-    """One commit, ready to be searched.
+    """One commit, ready to be searched by any number of threads: what it works out later never changes.
 
     Deleted documents count for nothing, in frequencies and lengths neither: how the index came about, in one
     commit or many, does not show in the scores.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quire_engine import locations
-from quire_engine.errors import ModelError
+from quire_engine.errors import ModelError, one_line
 from quire_engine.inference.batches import padded, shared_out
 from quire_engine.inference.catalogue import checked_reranker
 from quire_engine.inference.heads import relevance_config
@@ -68,7 +68,7 @@ class CrossEncoderReranker:
             return self._runtime
 
     def scores(self, question: str, passages: Sequence[str], *, seconds: float | None) -> list[float] | None:
-        """As `Reranker.scores` says. Raises `ModelError` when the network cannot be loaded or is broken."""
+        """As `Reranker.scores` says. Raises `ModelError` when the network cannot be loaded or run."""
         if not passages:
             return []
         begun = self._clock()
@@ -88,7 +88,12 @@ class CrossEncoderReranker:
         limit = None if seconds is None else seconds - (self._clock() - begun)
         if limit is not None and not self._pace.fits(work.tokens, limit):
             return None
-        logits = work.run(limit, self._clock, self._pace)
+        try:
+            logits = work.run(limit, self._clock, self._pace)
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever OpenVINO or torch raise for what a device or the model lacks
+            raise ModelError(f"reranker in {self._folder} cannot be run: {one_line(error)}") from error
         if logits is None:
             return None
         if not np.isfinite(logits).all():

@@ -28,6 +28,11 @@ class Lists:
     words: Found
     """By BM25F."""
 
+    def only(self, kept: Container[int]) -> Lists:
+        """What they have of some chunks."""
+        near, words = ([pair for pair in found if pair[0] in kept] for found in (self.near, self.words))
+        return Lists(near, words)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:

@@ -11,8 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from quire_engine.interfaces import FloatArray
 
-_COMPARABLE = 0.7
-"""The share of a passage's score that one of another note must have to stand before it."""
+COMPARABLE = 0.7
+"""The share of a passage's score that another must have to stand before it for the sake of variety."""
 
 
 def alike(ids: Sequence[int], vectors: Mapping[int, FloatArray], threshold: float) -> list[tuple[int, int]]:
@@ -61,14 +61,14 @@ def spread(
 ) -> list[int]:
     """``ids``, best first, so that the first ``limit`` hold at most ``most`` of a note while others compare.
 
-    Others compare as long as they score at least `_COMPARABLE` of the best that is passed over; what is
+    Others compare as long as they score at least `COMPARABLE` of the best that is passed over; what is
     passed over fills the places that are left. All other ids follow, in their order.
     """
     shown: list[int] = []
     passed: list[int] = []
     counts: dict[int | None, int] = {}
     for item in ids:
-        if len(shown) == limit or (passed and scores[item] < _COMPARABLE * scores[passed[0]]):
+        if len(shown) == limit or (passed and scores[item] < COMPARABLE * scores[passed[0]]):
             break
         note = note_of.get(item)
         counts[note] = counts.get(note, 0) + 1

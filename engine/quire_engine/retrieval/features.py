@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +12,6 @@ import numpy as np
 from quire_engine.analysis import terms
 from quire_engine.markup import plain
 from quire_engine.records import Hit
-from quire_engine.retrieval.wording import folded_words, is_unspaced, units
 
 if TYPE_CHECKING:
     from quire_engine.interfaces import FloatArray
@@ -30,11 +28,6 @@ _TOGETHER = 8
 """Words within which two terms stand together."""
 _AHEAD = 5
 """The next occurrences that one is paired with: text that repeats a term has very many pairs."""
-_SAYS_SOMETHING = 4
-"""Words of a passage that is more than a heading or a list of links."""
-_LINK = re.compile(r"!?\[\[[^\[\]]*\]\]|\[[^\[\]]*\]\([^()]*\)|https?://\S+")
-_ENOUGH = 1000
-"""Characters in which a passage says something, if it does."""
 _HALF_LIFE = 90 * 86_400.0
 """Seconds after which a note is half as fresh."""
 
@@ -136,16 +129,6 @@ class Wanted:
 @lru_cache(maxsize=4096)
 def _name_terms(name: str, language: str) -> frozenset[str]:
     return frozenset(terms(name, language, keep_stop_words=True))
-
-
-def prose(hit: Hit) -> float:
-    """How far a passage says something itself: less than 1 when it has few words beside links.
-
-    A list of links stands near many questions and answers none.
-    """
-    words = units(folded_words(_LINK.sub(" ", hit.text)[:_ENOUGH]))
-    # Two characters of a script without spaces make about a word.
-    return min(1.0, sum(0.5 if is_unspaced(word) else 1.0 for word in words) / _SAYS_SOMETHING)
 
 
 def fresh(modified: float, now: float, recency: float, since: float | None, before: float | None) -> float:

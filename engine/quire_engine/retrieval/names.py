@@ -1,4 +1,4 @@
-"""Notes that a question names: titles, aliases and file names of the vault among its words."""
+"""Notes that a question names: titles, aliases and file names among its words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Name = tuple[str, ...]
 
 
 class NoteNames:
-    """The names of a vault's notes, made once for a generation of the index."""
+    """The names of some notes: those of one question's candidates, not all of a vault's."""
 
     def __init__(self, notes: Iterable[tuple[str, str, Sequence[str]]] = ()) -> None:
         """``notes`` holds (path, title, aliases); "Mercury (planet)" is also called Mercury."""

@@ -19,9 +19,9 @@ from quire_engine.retrieval import topics
 from quire_engine.retrieval.candidates import Found, Lists, every, judged
 from quire_engine.retrieval.diversity import alike, collapse, interleaved, spread
 from quire_engine.retrieval.query import analyse
-from quire_engine.retrieval.restriction import both, passing
+from quire_engine.retrieval.restriction import Exclusion, both, passing
 from quire_engine.retrieval.scoring import Scorer
-from quire_engine.retrieval.search import Search
+from quire_engine.retrieval.search import Clock, Search
 from quire_engine.retrieval.strategy import choose, simpler
 from quire_engine.settings import RetrievalSettings
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from quire_engine.interfaces import FloatArray
     from quire_engine.retrieval.ranking import Ranking
 
+_DEEPER = 3
+"""How many times more candidates a search brings whose words exclude some of them."""
 _SPARE = 2
 """Collapsing needs more candidates than are shown."""
 _MOST_OF_A_NOTE = 0.5
@@ -108,10 +110,9 @@ class Retriever:
             behind, timings = incomplete or search.damaged, search.clock.timings()
             return SearchResult(text, (), generation, behind, timings, plan=plan)
         ranking = self._scorer.ranked(search)
-        hits, left_out = self._hits(ranking, search.part_of, limit)
+        hits, left_out = self._hits(ranking, search, limit)
         if neighbours:
-            around = self._chunks.neighbours([hit.chunk_id for hit in hits if not hit.stale])
-            hits = tuple(replace(hit, neighbours=around.get(hit.chunk_id, ())) for hit in hits)
+            hits = self._with_neighbours(hits, search.exclusion)
         search.clock.lap("hits")
         # One list is still an answer; the next sync mends the other.
         behind = search.damaged or left_out > 0 or any(hit.stale for hit in hits)
@@ -132,13 +133,15 @@ class Retriever:
         return Considered(ranking, search.trust, self._chunks.hits(ranking.ids))
 
     def _begun(self, text: str, limit: int, filters: Filters, dense: bool) -> Search:
-        now = time.time()
+        now, clock = time.time(), Clock()
         query = analyse(text, topics=self._chunks.topic_names(), now=now)
         strategy = choose(query, candidates=self._settings.candidates)
-        strategy = replace(strategy, depth=max(strategy.depth, limit))
         filters = both(filters, query.filters)
+        depth = max(strategy.depth, limit) * (_DEEPER if filters.excluded else 1)
+        strategy = replace(strategy, depth=depth)
         question = " ".join(query.text.split())
-        return Search(text, question, now, query, strategy, filters, dense)
+        clock.lap("analysis")
+        return Search(text, question, now, query, strategy, filters, dense, clock)
 
     def _find(self, search: Search) -> None:
         """Both searches, where they are to look, and how what they bring belongs to the vault's topics."""
@@ -161,10 +164,13 @@ class Retriever:
         if search.routing.mode == "widened":
             self._gather(search, passing(everywhere, self._chunks, self._keywords))
         elif further := self._linked_topics(search, first):
-            more = passing(replace(everywhere, folders=further), self._chunks, self._keywords)
-            self._gather(search, [*among, *(more or ())])
-            search.routing = replace(search.routing, further=further)
-            search.steps.append(f"also searched, since hits link there: {', '.join(further)}")
+            # Within what the filters allow, as a preference is.
+            there = topics.preferred(replace(everywhere, prefer=further))
+            if there is not None and (more := passing(there, self._chunks, self._keywords)):
+                self._gather(search, [*among, *more])
+                search.routing = replace(search.routing, further=there.folders)
+                folders = ", ".join(there.folders)
+                search.steps.append(f"also searched, since hits link there: {folders}")
         search.clock.lap("widen")
 
     def _gather(self, search: Search, among: Sequence[int] | None) -> None:
@@ -186,7 +192,11 @@ class Retriever:
             del parts[:side_by_side]
         if len(found) > 1:
             search.steps.append(f"searched {len(found) - 1} parts of the question beside the whole")
-        search.parts = [(lists, vector) for lists, vector in found[1:]]
+        if search.exclusion:
+            kept = search.exclusion.remaining(every([lists for lists, _ in found]), self._chunks)
+            found = [(lists.only(kept), vector) for lists, vector in found]
+            search.clock.lap("exclude")
+        search.parts = found[1:]
         lists, search.vector = found[0]
         if not lists.near and not lists.words:
             return
@@ -227,6 +237,7 @@ class Retriever:
             search.clock.put("keyword", max(seconds for _, seconds in found))
         except StoreError as error:
             damaged.append(error)
+            search.wordless = True
         if len(damaged) == 1 + search.dense:
             raise damaged[0]
         search.damaged = search.damaged or bool(damaged)
@@ -267,13 +278,36 @@ class Retriever:
         paths = [path for path_list in linked for path in path_list]
         return topics.further_topics(linked, self._chunks.topics_of_notes(paths), first.folders)
 
-    def _hits(self, ranking: Ranking, part_of: Mapping[int, int], limit: int) -> tuple[tuple[Hit, ...], int]:
+    def _with_neighbours(self, hits: Sequence[Hit], exclusion: Exclusion) -> tuple[Hit, ...]:
+        around = self._chunks.neighbours([hit.chunk_id for hit in hits if not hit.stale])
+        return tuple(
+            replace(
+                hit,
+                neighbours=tuple(
+                    beside
+                    for beside in around.get(hit.chunk_id, ())
+                    if not exclusion.stands_in(beside.text, beside.headings)
+                ),
+            )
+            for hit in hits
+        )
+
+    def _hits(self, ranking: Ranking, search: Search, limit: int) -> tuple[tuple[Hit, ...], int]:
         """The hits to show, and how many better ones were left out: their text is gone from their notes."""
-        check = self._check()
+        standing = self._check()
+
+        def check(hits: Mapping[int, Hit]) -> Mapping[int, Hit]:
+            found = standing(hits)
+            if not search.exclusion:
+                return found
+            # The headings above a passage may be others by now.
+            gone = {c for c, hit in found.items() if hit.stale and search.exclusion.holds(hit)}
+            return {chunk: hit for chunk, hit in found.items() if chunk not in gone}
+
         scores = dict(zip(ranking.ids, ranking.totals.tolist(), strict=True))
         ids = [ranking.ids[row] for row in ranking.order()]
-        if part_of:
-            ids = interleaved(ids, part_of)
+        if search.part_of:
+            ids = interleaved(ids, search.part_of)
         most = max(_LEAST_OF_A_NOTE, round(limit * _MOST_OF_A_NOTE))
         ids = spread(ids, scores, self._chunks.notes_of(ids), limit, most)
         hits, left_out = self._shown(ranking, ids[: limit * _SPARE], limit, check)

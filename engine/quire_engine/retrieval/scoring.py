@@ -10,10 +10,12 @@ import numpy as np
 from quire_engine.analysis import query_terms
 from quire_engine.errors import ModelError, StoreError
 from quire_engine.interfaces import ChunkReader, KeywordSearcher, Reranker
+from quire_engine.quantities import counted
 from quire_engine.records import Hit
 from quire_engine.retrieval import expansion, topics
 from quire_engine.retrieval.candidates import Candidates, joined, judged
-from quire_engine.retrieval.features import Scale, Wanted, fresh, prose, vouched
+from quire_engine.retrieval.diversity import COMPARABLE
+from quire_engine.retrieval.features import Scale, Wanted, fresh, vouched
 from quire_engine.retrieval.fusion import reciprocal_ranks
 from quire_engine.retrieval.names import NoteNames
 from quire_engine.retrieval.ranking import Ranking, weights_at
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 _READ = 60
 """The best candidates whose text is looked at."""
+_COMPARED = 300
+"""The best candidates that are compared with each other, which takes time by their square."""
 _LEAST_RERANKED = 5
 
 
@@ -97,6 +101,9 @@ class Scorer:
         if search.among is not None:
             allowed = set(search.among)
             passages = {chunk: note for chunk, note in passages.items() if chunk in allowed}
+        if passages and search.exclusion:
+            remaining = search.exclusion.remaining(tuple(passages), self._chunks)
+            passages = {chunk: note for chunk, note in passages.items() if chunk in remaining}
         if passages:
             vectors, words = self._chunks.vectors, search.words(self._keywords)
             more = judged(tuple(passages), work.found.lists, search.vector, vectors, words)
@@ -104,14 +111,17 @@ class Scorer:
             scores = dict(zip(more.ids, basic.totals.tolist(), strict=True))
             kept = set(expansion.best_of_each(scores, passages).values())
             work.extend(more.only(kept))
-            search.steps.append(f"followed links to {len(kept)} notes")
+            search.steps.append(f"followed links to {counted(len(kept), 'note')}")
         return links
 
     def _read(self, work: _Work) -> None:
         """The signals that the words of the best candidates give."""
         ranking, wanted, weights = work.ranking, work.wanted, work.weights
-        ranking.add("vouched", weights["vouched"], vouched(work.found.vectors, work.near()))
-        proximity, rarest, said = (np.zeros(len(ranking.ids)) for _ in range(3))
+        rows = ranking.order()[:_COMPARED]
+        values = np.zeros(len(ranking.ids))
+        values[rows] = vouched(work.found.vectors[rows], work.near()[rows])
+        ranking.add("vouched", weights["vouched"], values)
+        proximity, rarest = np.zeros(len(ranking.ids)), np.zeros(len(ranking.ids))
         rows = ranking.order()[:_READ]
         texts = self._hits(work, [ranking.ids[row] for row in rows])
         for row in rows:
@@ -119,10 +129,8 @@ class Scorer:
                 words = wanted.words(hit)
                 proximity[row] = wanted.proximity(words)
                 rarest[row] = wanted.rarest({*words, *wanted.names(hit)})
-                said[row] = prose(hit)
         ranking.add("proximity", weights["proximity"], proximity)
         ranking.add("rarest", weights["rarest"], rarest)
-        ranking.add("prose", weights["prose"], said)
 
     def _add_named(self, work: _Work) -> None:
         """Notes whose title, alias or file name stands in the question."""
@@ -154,8 +162,8 @@ class Scorer:
         table = np.stack(answers)
         best, part = table.max(axis=0), table.argmax(axis=0)
         work.ranking.add("part", weights["part"], best)
-        rows = np.flatnonzero(best).tolist()
-        work.search.part_of.update((found.ids[row], int(part[row])) for row in rows)
+        rows = np.flatnonzero(best >= COMPARABLE * best.max(initial=0.0)).tolist()
+        work.search.part_of.update((found.ids[row], int(part[row])) for row in rows if best[row] > 0)
 
     def _add_freshness(self, work: _Work) -> None:
         query, search = work.search.query, work.search

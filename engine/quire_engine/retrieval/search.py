@@ -12,6 +12,7 @@ from quire_engine.records import Filters, NamedNote, Plan, Query, Routing, Strat
 from quire_engine.retrieval.candidates import Candidates, Found, Lists
 from quire_engine.retrieval.names import NoteNames
 from quire_engine.retrieval.query import named_notes
+from quire_engine.retrieval.restriction import Exclusion
 
 if TYPE_CHECKING:
     from quire_engine.interfaces import FloatArray
@@ -76,6 +77,14 @@ class Search:
     steps: list[str] = field(default_factory=list)
     damaged: bool = False
     """Whether one of the two lists could not be read."""
+    wordless: bool = False
+    """Whether that is the keyword list."""
+
+    exclusion: Exclusion = field(init=False)
+    """Of the filters."""
+
+    def __post_init__(self) -> None:
+        self.exclusion = Exclusion(self.filters.excluded, self.query.language)
 
     def seconds_left(self) -> float:
         return self.strategy.seconds - self.clock.seconds()
@@ -84,7 +93,7 @@ class Search:
         """What scores chunks by the question's words; nothing where the keyword list could not be read."""
 
         def scored(ids: Sequence[int]) -> Found:
-            return [] if self.damaged else keywords.search(self.question, len(ids), among=ids)
+            return [] if self.wordless else keywords.search(self.question, len(ids), among=ids)
 
         return scored
 

@@ -50,6 +50,11 @@ def is_unspaced(char: str) -> bool:
     return _UNSPACED.match(char) is not None
 
 
+def spaced_words(text: str) -> list[str]:
+    """``text`` between spaces, and between characters of scripts without spaces, which are left out."""
+    return (text if text.isascii() else _UNSPACED.sub(" ", text)).split()
+
+
 def stands_in(phrase: str, words: str) -> bool:
     """Whether ``phrase`` stands in ``words`` as whole words, both as `folded_words` gives them."""
     if not phrase:

@@ -210,9 +210,21 @@ class TestPipelines:
         with pytest.raises(ConfigError, match=r"spaCy pipeline '.*gone' cannot be loaded"):
             tools.spans("This is it.", "en")
 
-    def test_a_language_that_spacy_does_not_know_is_named(self, english: Path) -> None:
-        with pytest.raises(ConfigError, match="no language 'klingon'"):
-            LanguageTools({"klingon": str(english)})
+    @pytest.mark.parametrize("code", ["af", "az", "fo", "la", "lb", "grc", "xx"])
+    def test_one_of_a_language_that_cannot_be_told_is_for_who_names_it(
+        self, english: Path, code: str
+    ) -> None:
+        tools = LanguageTools({code: str(english)})
+        assert tools.language("Hierdie is die tuin van ons huis, en dit is baie oud.") != code
+        assert [entity.label for entity in tools.names("Die Kiln is warm.", code)] == [
+            entity.label for entity in LanguageTools({"en": str(english)}).names("Die Kiln is warm.", "en")
+        ]
+
+    @pytest.mark.parametrize("code", ["klingon", "e", "", "EN", "e1", "en-gb", "en\n"])
+    def test_what_is_no_language_code_is_named(self, english: Path, code: str) -> None:
+        with pytest.raises(ConfigError, match=r"'chunking\.pipelines': .* is no language code") as caught:
+            LanguageTools({code: str(english)})
+        assert str(caught.value).isprintable()
 
 
 class TestNameMatcher:

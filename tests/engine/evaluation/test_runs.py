@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +70,10 @@ class TestLoad:
             ('{"schema": "quire.eval/1"}', r"is no saved run \(quire\.run/1\)"),
             ('{"schema": "quire.run/1", "version": 1}', "is a damaged run: version"),
             ('{"schema": "quire.run/1"}', "is a damaged run: version: Field required"),
+            pytest.param("[" * 200_000, "is no saved run: it is not JSON", id="deep"),
+            pytest.param(
+                '{"a":' * 200_000 + "1" + "}" * 200_000, "is no saved run: it is not JSON", id="deep, whole"
+            ),
         ],
     )
     def test_what_is_no_run_is_said_in_one_line(self, tmp_path: Path, content: str, complaint: str) -> None:
@@ -74,6 +81,49 @@ class TestLoad:
         with pytest.raises(ConfigError, match=complaint) as caught:
             load_run(tmp_path / "run.json")
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("damage", "complaint"),
+        [
+            (lambda result: result["timings"].pop("total"), r"results\.1\.timings has no total"),
+            (lambda result: result["measures"].pop("ndcg@10"), r"results\.1 has other measures"),
+            (lambda result: result["measures"].pop("mrr@10"), r"results\.1 has other measures"),
+            (lambda result: result["measures"].update(mine=1.0), r"results\.1 has other measures"),
+            (lambda result: result["measures"].update({"mrr@10": float("nan")}), "not finite"),
+            (lambda result: result["timings"].update(total=float("-inf")), "not finite"),
+            (lambda result: result["relevant"].update({"a.md": 10**400}), "not finite"),
+            (
+                lambda result: result["measures"].update({"mrr@10": "nan"}),
+                r"measures\.mrr@10: Input should be",
+            ),
+            (
+                lambda result: result["timings"].update({"\x1b[31m\n": None}),
+                r"timings\. \[31m : Input should be",
+            ),
+        ],
+    )
+    def test_what_a_comparison_would_stumble_over_is_said_in_one_line(
+        self, run: EvalRun, tmp_path: Path, damage: Callable[[dict[str, Any]], object], complaint: str
+    ) -> None:
+        good = replace(run.results[0], measures={"ndcg@10": 0.5, "mrr@10": 1.0})
+        save_run(replace(run, results=(good, replace(good, id="2"))), tmp_path / "run.json")
+        load_run(tmp_path / "run.json")
+        document = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+        damage(document["results"][1])
+        (tmp_path / "run.json").write_text(json.dumps(document))
+        with pytest.raises(ConfigError, match=f"is a damaged run: .*{complaint}") as caught:
+            load_run(tmp_path / "run.json")
+        assert str(caught.value).isprintable()
+
+    def test_a_number_that_is_too_large_is_refused_in_settings_too(
+        self, run: EvalRun, tmp_path: Path
+    ) -> None:
+        save_run(run, tmp_path / "run.json")
+        text = (tmp_path / "run.json").read_text(encoding="utf-8")
+        assert '"rrf_k": 7' in text
+        (tmp_path / "run.json").write_text(text.replace('"rrf_k": 7', '"rrf_k": 1e999'), encoding="utf-8")
+        with pytest.raises(ConfigError, match="holds numbers that are not finite"):
+            load_run(tmp_path / "run.json")
 
     def test_a_file_that_is_not_there_or_no_text_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"cannot read .*run\.json: No such file"):

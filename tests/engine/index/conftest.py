@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 from quire_engine.chunking.chunker import Chunker
 from quire_engine.chunking.sentences import LanguageTools
 from quire_engine.index.database import connect
+from quire_engine.index.reader import IndexReader
 from quire_engine.index.store import IndexWriter
 from quire_engine.inference.embedder import SentenceEmbedder
-from quire_engine.records import Chunk, FileStat, Note
+from quire_engine.records import Chunk, FileStat, Filters, Note
 from quire_engine.vault.parser import parse
 
 DIMENSIONS = 8
@@ -33,6 +35,10 @@ def vector(seed: bytes) -> NDArray[np.float32]:
     numbers = np.random.default_rng(list(seed)).normal(size=DIMENSIONS)
     found: NDArray[np.float32] = (numbers / np.linalg.norm(numbers)).astype(np.float32)
     return found
+
+
+def every_chunk(reader: IndexReader) -> list[int]:
+    return reader.chunk_ids(Filters(before=math.inf)) or []
 
 
 class Index:

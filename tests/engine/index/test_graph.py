@@ -8,10 +8,9 @@ import pytest
 from quire_engine.index import graph
 from quire_engine.index.reader import IndexReader
 from quire_engine.index.store import note_id
-from quire_engine.records import Filters
 from quire_engine.vault.links import LinkIndex
 
-from .conftest import Index
+from .conftest import Index, every_chunk
 
 NOTES = {
     "Roof.md": "# Roof\n\nSlate lasts long, see [[Slate]].\nAsk [[People/Ada|her]] about it.\n\n"
@@ -43,12 +42,12 @@ def resolve(index: Index, *paths: str) -> None:
 
 def chunks(reader: IndexReader) -> dict[int, str]:
     """The first line of each passage's text, by chunk id."""
-    return {chunk: hit.text.split("\n")[0] for chunk, hit in reader.hits(reader.all_ids()).items()}
+    return {chunk: hit.text.split("\n")[0] for chunk, hit in reader.hits(every_chunk(reader)).items()}
 
 
 class TestOutgoing:
     def test_links_of_each_passage_with_their_lines(self, reader: IndexReader) -> None:
-        hits = reader.hits(reader.all_ids())
+        hits = reader.hits(every_chunk(reader))
         found = [
             (hits[chunk].text.split("\n")[line], note)
             for chunk, line, note in reader.outgoing_links(list(hits))
@@ -72,16 +71,37 @@ class TestOutgoing:
     def test_a_vault_without_links(self, index: Index) -> None:
         index.put("a.md", "Nothing but words.\n")
         with closing(IndexReader(index.folder)) as reader:
-            assert reader.outgoing_links(reader.all_ids()) == []
+            assert reader.outgoing_links(every_chunk(reader)) == []
 
-    def test_one_endless_line_of_links_does_not_multiply(self, index: Index) -> None:
+    def test_a_note_that_a_line_links_to_twice_counts_once(self, index: Index) -> None:
         index.put("b.md", "b\n")
-        index.put("a.md", "Words and a [[b]] there. " * 1500)
+        index.put("a.md", "One [[b]], again [[b]] and [[b|so]].\nMore of [[b]].\n")
         resolve(index, "a.md", "b.md")
         with closing(IndexReader(index.folder)) as reader:
-            ids = reader.chunk_ids(Filters(since=0.0)) or []
-            assert len(ids) > 100
-            assert len(reader.outgoing_links(ids)) == graph._MOST_LINKS
+            found = reader.outgoing_links(every_chunk(reader))
+            assert [(line, note) for _, line, note in found] == [(0, note_id("b.md")), (1, note_id("b.md"))]
+
+    def test_one_endless_line_of_links_does_not_multiply_and_leaves_room_for_the_best(
+        self, index: Index
+    ) -> None:
+        others = [f"b{number}.md" for number in range(60)]
+        for path in others:
+            index.put(path, "b\n")
+        index.put("a.md", "".join(f"Words and a [[b{number % 60}]] there. " for number in range(1500)))
+        index.put("z.md", "The best one says [[b7]].\n")
+        resolve(index, "a.md", "z.md", *others)
+        with closing(IndexReader(index.folder)) as reader:
+            of = reader.notes_of(every_chunk(reader))
+            (best,) = [chunk for chunk, note in of.items() if note == note_id("z.md")]
+            hostile = [chunk for chunk, note in of.items() if note == note_id("a.md")]
+            assert len(hostile) > 100
+            for place in (0, 20):
+                asked = [*hostile[:place], best, *hostile[place:]]
+                found = reader.outgoing_links(asked)
+                assert len(found) == graph._MOST_LINKS
+                assert (best, 0, note_id("b7.md")) in found
+                chunks = list(dict.fromkeys(chunk for chunk, _, _ in found))
+                assert chunks == asked[: len(chunks)]
 
 
 class TestPassages:

@@ -13,7 +13,7 @@ from quire_engine.index.reader import IndexReader
 from quire_engine.index.store import note_id
 from quire_engine.records import Entity, Filters, Hit, Neighbour, SkippedNote, TopicStatus
 
-from .conftest import Index, vector
+from .conftest import Index, every_chunk, vector
 
 NOTES = {
     "Garden/Roses.md": "---\nstatus: Done\ntags: [plants/roses, Garden]\n"
@@ -155,9 +155,6 @@ class TestFilters:
         filters = Filters(paths=("garden",), tags=("plants",), where=(("status", "open"),))
         assert passing(reader, filters) == {"Garden/Compost.md"}
 
-    def test_every_chunk(self, reader: IndexReader) -> None:
-        assert sorted(reader.all_ids()) == sorted(reader.chunk_ids(Filters(since=0.0)) or [])
-
     def test_all_conditions_must_hold(self, reader: IndexReader) -> None:
         filters = Filters(folders=("Garden",), tags=("plants",), since=150.0, where=(("status", "open"),))
         assert passing(reader, filters) == {"Garden/Compost.md"}
@@ -185,6 +182,23 @@ class TestHits:
             index.writer.relations.put_entities(hit.chunk_id, [Entity("Compost", "NOTE")])
         assert reader.links([hit.chunk_id]) == {hit.chunk_id: ("Garden/Compost.md",)}
         assert reader.entities([hit.chunk_id]) == {hit.chunk_id: (Entity("Compost", "NOTE"),)}
+
+    @pytest.mark.parametrize("damage", ["zeroblob(4)", "zeroblob(length(vector))", "'text'"])
+    def test_a_damaged_vector_is_none_and_hides_no_other(
+        self, reader: IndexReader, index: Index, damage: str
+    ) -> None:
+        every = list(every_chunk(reader))
+        before = reader.vectors(every)
+        with index.writer.transaction():
+            index.writer._db.execute(
+                f"UPDATE embeddings SET vector = {damage} "
+                "WHERE hash = (SELECT embed_hash FROM chunks WHERE id = ?)",
+                (min(before),),
+            )
+        after = reader.vectors(every)
+        assert min(before) not in after
+        assert len(after) >= 3
+        assert all((after[chunk] == before[chunk]).all() for chunk in after)
 
     def test_vectors_are_those_that_were_written(self, reader: IndexReader, index: Index) -> None:
         hit = hit_in(reader, "Garden/Roses.md")
@@ -222,8 +236,19 @@ class TestAroundAHit:
         assert reader.called([]) == []
         assert set(reader.called(list(NOTES))) < set(reader.names())
 
+    def test_what_notes_say_of_themselves(self, reader: IndexReader, index: Index) -> None:
+        index.put("said.md", "---\naliases: [One, T'wo]\ntags: [a/b]\nmood: {of: calm}\n---\nWords #c.\n")
+        ids = every_chunk(reader)
+        said = reader.said_of([*ids, 42])
+        assert set(said) == set(ids)
+        by_path = {hit.path: said[chunk] for chunk, hit in reader.hits(ids).items()}
+        assert by_path["said.md"] == "One\nT'wo\na/b\nc\nmood of calm"
+        assert by_path["root.md"] == ""
+        assert "plants/roses" in by_path["Garden/Roses.md"]
+        assert reader.said_of([]) == {}
+
     def test_chunks_are_as_old_as_their_notes(self, reader: IndexReader) -> None:
-        ids = reader.all_ids()
+        ids = every_chunk(reader)
         when = {path: 100.0 * number for number, path in enumerate(NOTES, start=1)}
         assert reader.modified([*ids, 42]) == {
             chunk: when[hit.path] for chunk, hit in reader.hits(ids).items()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from whoosh import index
 from whoosh.query import Or, Term
 from whoosh.scoring import BM25F
 
-from quire_engine.index import bm25, whoosh_segments
+from quire_engine.index import bm25, whoosh_search, whoosh_segments
 from quire_engine.index.whoosh_keywords import WhooshKeywords
 
 WORDS = [f"w{number}" for number in range(60)]
@@ -200,6 +201,44 @@ class TestMerging:
         for thread in readers:
             thread.join()
         assert troubles == []
+
+
+class TestManyThreads:
+    def test_questions_do_not_wait_for_each_other(
+        self, keywords: WhooshKeywords, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fill(keywords, some_chunks(20), each=20)
+        both = threading.Barrier(2, timeout=20)
+        search = whoosh_search.Snapshot.search
+
+        def together(*given: Any) -> list[tuple[int, float]]:
+            both.wait()
+            return search(*given)
+
+        monkeypatch.setattr(whoosh_search.Snapshot, "search", together)
+        with ThreadPoolExecutor(2) as threads:
+            first, second = threads.map(lambda _: keywords.search("w0", 5), range(2))
+        assert first == second != []
+
+    def test_postings_that_are_thrown_out_meanwhile_are_read_again(
+        self, keywords: WhooshKeywords, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fill(keywords, some_chunks(300), each=100)
+        queries = [f"{one} {other}" for one in WORDS for other in WORDS[:5]]
+        expected = [keywords.search(query, 20) for query in queries]
+        keywords.close()
+        monkeypatch.setattr(whoosh_search, "_CACHE_BYTES", 3_000)
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        try:
+            with ThreadPoolExecutor(4) as threads:
+                found = list(threads.map(lambda query: keywords.search(query, 20), queries))
+        finally:
+            sys.setswitchinterval(interval)
+        assert found == expected
+        cache = keywords._cache
+        assert cache is not None
+        assert cache._bytes == sum(map(whoosh_search._size, cache._kept.values())) <= 3_000
 
 
 class TestCrash:

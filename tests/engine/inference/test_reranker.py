@@ -185,12 +185,13 @@ class Slow:
             yield from self._runtime.run([batch])
 
 
+@pytest.fixture
+def slow(bert: Path) -> Slow:
+    return Slow(open_runtime(bert, "5" * 64, EmbeddingSettings(runtime="openvino"), "relevance"))
+
+
 class TestTimeLimit:
     PASSAGES = ("clay " * 20,) * 12
-
-    @pytest.fixture
-    def slow(self, bert: Path) -> Slow:
-        return Slow(open_runtime(bert, "5" * 64, EmbeddingSettings(runtime="openvino"), "relevance"))
 
     @pytest.fixture
     def reranker(self, bert: Path, slow: Slow) -> CrossEncoderReranker:
@@ -272,6 +273,40 @@ class TestTimeLimit:
         with pytest.raises(ModelError, match="the disk is full"):
             reranker.scores(QUESTION, self.PASSAGES, seconds=None)
         assert reranker.scores(QUESTION, self.PASSAGES, seconds=None) is not None
+
+
+class TestFailure:
+    """The network loads, and cannot be run: here on batches that it cannot read."""
+
+    @pytest.mark.parametrize("runtime", ["openvino", "torch"])
+    def test_of_the_runtime_is_one_line_that_names_the_model(self, bert: Path, runtime: str) -> None:
+        real = open_runtime(bert, "8" * 64, EmbeddingSettings(runtime=runtime), "relevance")  # type: ignore[arg-type]
+
+        class Spoilt(Slow):
+            broken = True
+
+            def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+                for batch in batches:
+                    ids, mask, *types = batch
+                    spoilt = (ids, mask[:, :-3]) if runtime == "openvino" else (ids + 10**6, mask)
+                    yield from real.run([(*spoilt, *types) if self.broken else batch])
+
+        spoilt = Spoilt(real)
+        reranker = CrossEncoderReranker(bert, "spoilt", lambda: spoilt)
+        with pytest.raises(ModelError, match="cannot be run") as caught:
+            reranker.scores(QUESTION, PASSAGES, seconds=None)
+        assert str(caught.value).isprintable()
+        assert str(bert) in str(caught.value)
+        spoilt.broken = False
+        assert reranker.scores(QUESTION, PASSAGES, seconds=None) is not None
+
+    def test_of_memory_is_nothing_of_the_model(self, bert: Path, slow: Slow) -> None:
+        class Starved(Slow):
+            def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+                raise MemoryError
+
+        with pytest.raises(MemoryError):
+            CrossEncoderReranker(bert, "x", lambda: Starved(slow)).scores(QUESTION, PASSAGES, seconds=None)
 
 
 class TestCache:

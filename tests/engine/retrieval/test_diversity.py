@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire_engine.retrieval.diversity import _COMPARABLE, alike, collapse, interleaved, spread
+from quire_engine.retrieval.diversity import COMPARABLE, alike, collapse, interleaved, spread
 
 VECTORS = {
     1: np.array([1.0, 0.0], np.float32),
@@ -113,4 +113,4 @@ class TestSpread:
                 beyond = [item for item in shown if note_of[item] == note][most]
                 for item in rest:
                     within = counts[note_of[item]] < most
-                    assert not within or scores[item] < _COMPARABLE * scores[beyond]
+                    assert not within or scores[item] < COMPARABLE * scores[beyond]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from quire_engine.records import Hit, ScoreTrace
-from quire_engine.retrieval.features import _SAYS_SOMETHING, Scale, Wanted, fresh, prose, vouched
+from quire_engine.retrieval.features import Scale, Wanted, fresh, vouched
 
 NAN = float("nan")
 DAY = 86_400.0
@@ -167,28 +167,6 @@ def test_signals_of_words_are_shares(rarity: dict[str, float], text: list[str]) 
     wanted = Wanted(rarity)
     assert 0 <= wanted.proximity(text) <= 1
     assert 0 <= wanted.rarest(set(text)) <= 1
-
-
-class TestProse:
-    @pytest.mark.parametrize(
-        ("text", "share"),
-        [
-            ("The oven for stoneware reaches 1240 degrees Celsius. It cools for two days.", 1.0),
-            ("京都の庭には古い桜の木があります。", 1.0),
-            ("京都", 1 / _SAYS_SOMETHING),
-            ("Three words only", 3 / _SAYS_SOMETHING),
-            ("- [[Kiln]]\n- [[Glaze|how to glaze]]\n- ![[Fire.png]]", 0.0),
-            ("[The long name of a page](https://example.org/a/b?c=d) https://example.org/x", 0.0),
-            ("See [[Kiln]] for more", 3 / _SAYS_SOMETHING),
-            ("", 0.0),
-        ],
-    )
-    def test_is_what_a_passage_says_beside_its_links(self, text: str, share: float) -> None:
-        assert prose(hit(text)) == pytest.approx(share)
-
-    @given(st.text())
-    def test_is_a_share(self, text: str) -> None:
-        assert 0 <= prose(hit(text)) <= 1
 
 
 class TestFresh:

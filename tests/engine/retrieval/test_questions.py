@@ -244,6 +244,15 @@ class TestPreference:
         assert "Recipes/Kiln wash.md" in paths(result)
         assert {hit.topic for hit in result.hits} == {"Pottery", "Recipes"}
 
+    def test_topics_that_hits_link_to_are_searched_only_within_the_filters(self, pottery: Engine) -> None:
+        filters = Filters(folders=("Pottery", "Diary"), prefer=("Pottery",))
+        result = pottery.search("firing stoneware in the kiln", filters=filters)
+        plan = plan_of(result)
+        assert plan.routing.mode == "preferred"
+        assert plan.routing.further == ()
+        assert plan.steps == ()
+        assert all(path.startswith("Pottery/") for path in paths(result))
+
     @pytest.mark.parametrize("prefer", ["Nowhere", "' OR 1=1 --"])
     def test_a_folder_that_there_is_not_is_widened(self, pottery: Engine, prefer: str) -> None:
         result = pottery.search("soup", filters=Filters(prefer=(prefer,)))
@@ -269,6 +278,14 @@ class TestParts:
         topics = Counter(hit.topic for hit in result.hits)
         assert min(topics["Glaciers"], topics["Saddles"]) >= 3
         assert all("part" in signals(hit) for hit in result.hits)
+
+    def test_a_part_that_nothing_answers_takes_no_turns(self, open_vault: OpenVault) -> None:
+        bread = {f"Bread/Loaf {n}.md": f"Rye bread number {n} rises for {n} hours.\n" for n in range(1, 7)}
+        others = {f"Other/{n}.md": f"The bus leaves stop {n} at noon.\n" for n in range(1, 7)}
+        engine = open_vault({**bread, **others})
+        result = engine.search("Compare rye bread with quantum chromodynamics", limit=6)
+        assert plan_of(result).query.parts
+        assert [path.partition("/")[0] for path in paths(result)[:5]] == ["Bread"] * 5
 
     def test_candidates_of_a_part_alone_compete(self, open_vault: OpenVault) -> None:
         engine = open_vault(MANY, candidates=10)
@@ -366,7 +383,7 @@ class TestLinks:
         assert found.score < voucher.score
         assert signals(found)["links"] > 0
         assert all(signal.rank == 0 for signal in found.trace.signals)
-        assert "followed links to 1 notes" in plan_of(result).steps
+        assert "followed links to 1 note" in plan_of(result).steps
 
     def test_however_much_links_weigh(self, open_vault: OpenVault) -> None:
         engine = open_vault(self.NOTES, candidates=10, duplicate_cosine=1.0, weights={"links": 100.0})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 
 from quire_engine import locations
 from quire_engine.engine import Engine
+from quire_engine.errors import StoreError
 from quire_engine.index.keywords import open_keywords
 from quire_engine.index.reader import IndexReader
 from quire_engine.interfaces import KeywordSearcher
 from quire_engine.records import Filters
 from quire_engine.retrieval import restriction
-from quire_engine.retrieval.restriction import both, passing
+from quire_engine.retrieval.restriction import Exclusion, both, passing
 from quire_engine.settings import EmbeddingSettings, Settings
 
 NOTES = {
@@ -23,9 +25,11 @@ NOTES = {
     "Garden/Red soil.md": "Clay and sand.\n",
     "Garden/Heap.md": "## About red soil\n\nTurn the heap. <!-- hidden words here -->\n",
     "Clay/Reds.md": "Soil of red clay; reds, soils. The redsoil brand.\n",
-    "Clay/Draft.md": "---\ntags: [draft]\nstatus: idea\n---\nRed,\nSOIL at the café bar's end.\n",
+    "Clay/Draft.md": "---\ntags: [draft]\nstatus: idea\naliases: [Die Töpferei der Töpfer]\n---\n"
+    "Red,\nSOIL at the café bar's end.\n",
+    "Haste.md": "Don't rush, it's Ada's way.\n",
     "Film.md": "Die ältesten Filme zeigen, wie der Film begann, und was aus ihm wurde.\n",
-    "庭.md": "京都の庭には古い桜の木があります。\n",
+    "庭.md": "京都の庭には古い桜の木があります。map桜。\n",
 }
 
 
@@ -41,6 +45,14 @@ class Box:
         if found is None:
             return None
         return {hit.path for hit in self.reader.hits(found).values() if hit.kind == "text"}
+
+    def gone(self, *excluded: str, language: str = "", kinds: tuple[str, ...] = ("text",)) -> set[str]:
+        """Paths of notes of which no chunk of ``kinds`` may be found."""
+        ids = self.reader.chunk_ids(Filters(before=math.inf)) or []
+        hits = {chunk: hit for chunk, hit in self.reader.hits(ids).items() if hit.kind in kinds}
+        left = Exclusion(excluded, language).remaining(list(hits), self.reader)
+        assert left <= set(hits)
+        return {hit.path for hit in hits.values()} - {hits[chunk].path for chunk in left}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +72,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 
 def test_nothing_asked_restricts_nothing(box: Box) -> None:
     assert box.paths(Filters()) is None
-    assert box.paths(Filters(phrases=("of the",), excluded=("nowhere", "-"))) is None
+    assert box.paths(Filters(phrases=("of the", "der die das"), excluded=("roses",))) is None
 
 
 @pytest.mark.parametrize(
@@ -72,6 +84,8 @@ def test_nothing_asked_restricts_nothing(box: Box) -> None:
         ("red kiln", set()),
         ("soil red", set()),
         ("hidden words", set()),
+        ("don't rush", {"Haste.md"}),
+        ("Ada’s way", {"Haste.md"}),
         ("soil at the cafe bar", {"Clay/Draft.md"}),
         ("ed soil", set()),
         ("der Film", {"Film.md"}),  # a stop word where it stands, and none in the phrase's own language
@@ -89,22 +103,64 @@ def test_phrases_stand_in_text_title_or_heading(box: Box, phrase: str, paths: se
     [
         ("roses", {"Garden/Roses.md"}),
         ("heaps", {"Garden/Heap.md"}),
+        ("turning", {"Garden/Heap.md"}),
+        ("plants", {"Garden/Roses.md"}),  # a tag
+        ("plant", {"Garden/Roses.md"}),
         ("draft", {"Clay/Draft.md"}),
-        ("idea", {"Clay/Draft.md"}),
+        ("idea", {"Clay/Draft.md"}),  # a property
+        ("Töpfer", {"Clay/Draft.md"}),  # an alias
+        ("CAFE", {"Clay/Draft.md"}),
         ("clay", {"Clay/Reds.md", "Clay/Draft.md", "Garden/Red soil.md"}),
+        ("hidden", {"Garden/Heap.md"}),  # in a passage as it stands there
+        ("kiln", {"Garden/Roses.md"}),
         ("red soil", {"Garden/Roses.md", "Garden/Red soil.md", "Garden/Heap.md", "Clay/Draft.md"}),
+        ("soil red", set()),
+        ("ältester", {"Film.md"}),  # by the passage's language, as the word has none
         ("古い", {"庭.md"}),
+        ("古", {"庭.md"}),
+        ("庭", {"庭.md"}),
+        ("maps", {"庭.md"}),
+        ("map桜", {"庭.md"}),
+        ("md", {"Garden/Roses.md"}),  # in a link, not as the suffix of every note
+        ("dont", {"Haste.md"}),
+        ("it's", {"Haste.md"}),
+        ("ada way", {"Haste.md"}),
+        ("nowhere", set()),
+        ("-", set()),
     ],
 )
 def test_excluded_words_stand_nowhere(box: Box, words: str, gone: set[str]) -> None:
-    assert box.paths(Filters(excluded=(words,))) == set(NOTES) - gone
+    assert box.gone(words) == gone
+
+
+def test_the_names_of_a_note_count_for_its_properties_too(box: Box) -> None:
+    for words in ("draft", "idea", "Töpfer", "clay"):
+        assert "Clay/Draft.md" in box.gone(words, kinds=("text", "properties"))
+    assert "Clay/Draft.md" not in box.gone("bar", kinds=("text", "properties"))
+
+
+def test_the_language_of_the_question_counts_too(box: Box) -> None:
+    assert box.gone("begonnen", "bar", language="de") == {"Clay/Draft.md"}
+    assert box.gone("sandy", language="en") == box.gone("sandy") == set()
+    assert box.gone("tonen", language="nl") == set()
 
 
 def test_all_conditions_hold_together(box: Box) -> None:
-    filters = Filters(folders=("Garden",), phrases=("red soil",), excluded=("roses",))
-    assert box.paths(filters) == {"Garden/Red soil.md", "Garden/Heap.md"}
+    filters = Filters(folders=("Garden",), phrases=("red soil",))
+    assert box.paths(filters) == {"Garden/Roses.md", "Garden/Red soil.md", "Garden/Heap.md"}
     assert box.paths(Filters(phrases=("red soil", "the heap"))) == {"Garden/Heap.md"}
-    assert box.paths(Filters(tags=("none",), excluded=("roses",))) == set()
+    assert box.paths(Filters(tags=("none",), phrases=("red soil",))) == set()
+
+
+def test_a_phrase_cannot_be_looked_up_in_a_damaged_index(box: Box, tmp_path: Path) -> None:
+    keywords = open_keywords(tmp_path, "whoosh", writable=True)
+    keywords.apply([], [(1, {"soil": 1.0})], 1)
+    for file in keywords.folder.glob("*.seg"):
+        file.write_bytes(b"nothing")
+    damaged = open_keywords(tmp_path, "whoosh", writable=False)
+    with pytest.raises(StoreError, match="`quire index` makes the keyword index anew"):
+        passing(Filters(phrases=("red soil",)), box.reader, damaged)
+    assert passing(Filters(excluded=("red soil",)), box.reader, damaged) is None
 
 
 def test_of_very_many_candidates_the_best_are_looked_through(
