@@ -39,7 +39,7 @@ def _without(*names: str) -> Mapping[str, Mapping[str, object]]:
     return {"retrieval": {"weights": dict.fromkeys(names, 0.0)}}
 
 
-_BEYOND = ("vouched", "proximity", "rarest", "named", "topic", "links", "part", "freshness")
+_BEYOND = ("vouched", "proximity", "rarest", "named", "title", "topic", "links", "part", "freshness")
 """The signals beside the two searches."""
 
 VARIANTS = (

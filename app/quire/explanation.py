@@ -122,7 +122,7 @@ def _topics(routing: Json) -> list[str]:
     chosen = _listed(map(_value, routing["chosen"]), ", ")
     match routing["mode"]:
         case "one" | "several":
-            return [f"{scored(routing['chosen'])} favoured; all were searched"]
+            return [f"{scored(routing['chosen'])} favoured"]
         case "preferred":
             return [f"{chosen} held enough"]
         case "widened":

@@ -139,6 +139,9 @@ class ChunkReader(Protocol):
     def links(self, ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
         """Paths of the notes that each chunk links to."""
 
+    def paths_of(self, ids: Sequence[int]) -> Mapping[int, str]:
+        """The path of each chunk's note."""
+
     def called(self, paths: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
         """(path, title, aliases) of some notes."""
 

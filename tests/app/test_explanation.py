@@ -98,7 +98,7 @@ class TestFacts:
     def test_where_the_question_was_taken_to_belong(self) -> None:
         topics = (TopicScore("Garden", 0.5), TopicScore("House", 0.25), TopicScore("Work", 0.1))
         several = Routing("several", topics, ("Garden", "House"))
-        assert routed(several) == "Garden (0.50), House (0.25) favoured; all were searched"
+        assert routed(several) == "Garden (0.50), House (0.25) favoured"
         assert routed(Routing("all", topics)) == "none stands out; likeliest Garden (0.50), House (0.25)"
         assert routed(Routing("preferred", topics, ("Work",))) == "Work held enough"
         assert routed(Routing("widened", topics, ("Work",))) == "Work held too little; all were searched"

@@ -29,8 +29,6 @@ _FEW = 20_000
 _FEW_SHARE = 0.03
 """Reading one row by its id costs as much as scanning past thirty."""
 _MOST_SHARE = 0.8
-_SAMPLE = 1000
-"""Chunks of a filter that tell how the others are spread over the shards."""
 
 Found = list[tuple[int, float]]
 
@@ -56,11 +54,25 @@ def nearest(
         return []
     unit = (query / max(float(np.linalg.norm(query)), 1e-12)).astype(np.float32)
     limit = min(limit, _MOST)
-    if among is not None and len(among) <= min(_FEW, _FEW_SHARE * shards.total):
+    if among is None:
+        return _nearest(db, shards, unit, limit, whole)
+    if len(among) <= min(_FEW, _FEW_SHARE * shards.total):
         return _compared(db, unit, limit, among)
+    # vec0 can filter by rowid itself, but loses rows whose ids take more than 32 bits (sqlite-vec 0.1.9).
+    allowed = set(among)
+    for depth in (2 * limit * shards.total // len(allowed) + limit, _MOST):
+        depth = min(depth, _MOST)
+        everywhere = _nearest(db, shards, unit, depth, whole)
+        found = [row for row in everywhere if row[0] in allowed]
+        if len(found) >= limit or len(everywhere) < depth:
+            return found[:limit]
+    return _compared(db, unit, limit, among)
+
+
+def _nearest(db: apsw.Connection, shards: ShardMap, query: FloatArray, limit: int, whole: int) -> Found:
     if shards.total <= whole or shards.calibration is None:
-        return _scan(db, unit, limit, among)
-    return _routed(db, shards, shards.calibration, unit, limit, among)
+        return _scan(db, query, limit)
+    return _routed(db, shards, shards.calibration, query, limit)
 
 
 def _compared(db: apsw.Connection, query: FloatArray, limit: int, among: Sequence[int]) -> Found:
@@ -78,20 +90,19 @@ def _routed(
     calibration: routing.Calibration,
     query: FloatArray,
     limit: int,
-    among: Sequence[int] | None,
 ) -> Found:
     depth = max(limit, _DEPTH)
     similarities = shards.means @ query
-    counts = shards.counts if among is None else _counts_among(db, shards, among)
+    counts = shards.counts
     first = routing.first_shards(similarities, counts, depth)
-    found = _scan(db, query, depth, among, shards.ids[first])
+    found = _scan(db, query, depth, shards.ids[first])
     threshold = found[depth - 1][1] if len(found) >= depth else -1.0
     further = routing.further_shards(
         similarities, shards.spreads, counts, calibration, threshold, first, depth
     )
     if shards.counts[further].sum() > _MOST_SHARE * shards.total:
-        return _scan(db, query, limit, among)  # one pass over everything costs less than most of it in parts
-    found += _scan(db, query, depth, among, shards.ids[further], threshold)
+        return _scan(db, query, limit)  # one pass over everything costs less than most of it in parts
+    found += _scan(db, query, depth, shards.ids[further], threshold)
     found.sort(key=lambda row: -row[1])
     return found[:limit]
 
@@ -100,7 +111,6 @@ def _scan(
     db: apsw.Connection,
     query: FloatArray,
     limit: int,
-    among: Sequence[int] | None,
     shards: NDArray[np.int64] | None = None,
     threshold: float | None = None,
 ) -> Found:
@@ -113,24 +123,6 @@ def _scan(
     if shards is not None:
         sql += " AND shard IN (SELECT value FROM json_each(?))"
         bindings.append(json.dumps(shards.tolist()))
-    if among is not None:
-        sql += " AND chunk_id IN (SELECT value FROM json_each(?))"
-        bindings.append(json.dumps(among))
     found = [(chunk, 1.0 - distance) for chunk, distance in db.execute(sql, bindings)]
     found.sort(key=lambda row: -row[1])  # each shard's come by themselves
     return found[:limit]
-
-
-def _counts_among(db: apsw.Connection, shards: ShardMap, among: Sequence[int]) -> NDArray[np.float64]:
-    """About how many of the chunks lie in each shard, by where some of them lie."""
-    step = max(1, len(among) // _SAMPLE)
-    sample = ((chunk,) for chunk in among[::step])
-    lies = db.executemany(f"SELECT shard FROM {TABLE} WHERE chunk_id = ?", sample)
-    rows = np.searchsorted(shards.ids, [shard for (shard,) in lies])
-    seen = np.bincount(rows, minlength=len(shards.ids))
-    drawn = max(1, len(rows))
-    # What the sample missed weighs about as much as what it met just once (Good and Turing).
-    unseen = float((seen == 1).sum()) / drawn
-    share = (1 - unseen) * seen / drawn + unseen * shards.counts / shards.total
-    estimate: NDArray[np.float64] = np.minimum(share * len(among), shards.counts)
-    return estimate

@@ -249,6 +249,15 @@ class IndexReader:
             found.setdefault(chunk, {})[path] = None
         return {chunk: tuple(paths) for chunk, paths in found.items()}
 
+    def paths_of(self, ids: Sequence[int]) -> Mapping[int, str]:
+        """The path of each chunk's note."""
+        rows = self._all(
+            "SELECT c.id, n.path FROM json_each(?) j JOIN chunks c ON c.id = j.value "
+            "JOIN notes n ON n.id = c.note_id",
+            (json.dumps(list(ids)),),
+        )
+        return dict(rows)
+
     def called(self, paths: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
         """(path, title, aliases) of some notes."""
         rows = self._all(

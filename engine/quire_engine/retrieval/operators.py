@@ -26,12 +26,15 @@ _FEW_WORDS = 6
 _MOST = 50
 """Operators of one kind that are obeyed."""
 _QUOTES = str.maketrans("“”„«»「」『』", '"' * 9)
+_SYNONYMS = {"tags": "tag", "in": "path", "folder": "path", "file": "path", "after": "since"}
+"""What other applications call them."""
+_NAMES = "|".join(("tag", "path", "since", "before", *_SYNONYMS))
 _OPERATOR = re.compile(
-    r"""
-    (?<!\S)(?:(?P<key>tag|path|since|before):|(?P<minus>-))"(?P<quoted>[^"]{1,300})"(?!\w)
-    | (?<![A-Za-z0-9\u00c0-\u024f"])"(?P<phrase>[^\s"](?:[^"]{0,300}[^\s"])?)"(?![A-Za-z0-9\u00c0-\u024f])
-    | (?<!\S)(?P<word_key>tag|path|since|before):(?P<value>[^\s"]{1,300})(?!\S)
-    | (?<!\S)-(?P<word>[^\s"]{1,100})(?!\S)
+    rf"""
+    (?<!\S)(?:(?P<key>{_NAMES}):|(?P<minus>-))"(?P<quoted>[^"]{{1,300}})"(?!\w)
+    | (?<![A-Za-z0-9\u00c0-\u024f"])"(?P<phrase>[^\s"](?:[^"]{{0,300}}[^\s"])?)"(?![A-Za-z0-9\u00c0-\u024f])
+    | (?<!\S)(?P<word_key>{_NAMES}):(?P<value>[^\s"]{{1,300}})(?!\S)
+    | (?<!\S)-(?P<word>[^\s"]{{1,100}})(?!\S)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -113,8 +116,11 @@ def parse(text: str, now: float | None = None) -> Parsed:
         left = " ".join(found.values)
     if not folded_words(left):  # nothing but exclusions and dates
         if folded_words(text) and found.filters() != Filters():
-            notes = (*notes, "nothing is left to search for without the operators, so all of it is searched")
-        return Parsed(text, phrases, notes=notes)
+            notes = (
+                *notes,
+                "nothing is left to search for without the operators, so their words are searched",
+            )
+        return Parsed(text, phrases, found.filters(), notes)
     return Parsed(left, phrases, found.filters(), notes)
 
 
@@ -153,7 +159,8 @@ def _take(found: _Found, mark: re.Match[str], sentence: bool, at_an_end: bool, n
         return True
     if key := mark["key"] or mark["word_key"]:
         value = mark["quoted"] or mark["value"].rstrip(_ENDING)
-        return _KEYS[key.lower()](found, value.strip(), now)
+        key = _SYNONYMS.get(key.lower(), key.lower())
+        return _KEYS[key](found, value.strip(), now)
     if quoted := mark["quoted"]:
         if not at_an_end or not telling_words(quoted):
             return False
@@ -174,7 +181,7 @@ def _may_exclude(word: str) -> bool:
 
     An excluded operator is, too, although it cannot be obeyed.
     """
-    if word.partition(":")[0].lower() in _KEYS and ":" in word:
+    if ":" in word and word.partition(":")[0].lower() in (*_KEYS, *_SYNONYMS):
         return True
     word = word.rstrip(_CLOSING)
     return len(word) > (not is_unspaced(word[:1] or " ")) and all(

@@ -161,3 +161,19 @@ def _loose(text: str) -> str:
 def _name_words(name: str) -> str:
     """The words of a title or heading, which the passages of a note have in common."""
     return folded_words(name)
+
+
+def why_nothing(filters: Filters, chunks: ChunkReader) -> str:
+    """Why no passage passes ``filters``, in words for the user."""
+    alone = [
+        *((f"no note has the tag {tag!r}", Filters(tags=(tag,))) for tag in filters.tags),
+        *((f"no note lies in {folder!r}", Filters(folders=(folder,))) for folder in filters.folders),
+        *((f"no note's path fits {path!r}", Filters(paths=(path,))) for path in filters.paths),
+        *(
+            (f"no note has {name!r} set to {value!r}", Filters(where=((name, value),)))
+            for name, value in filters.where
+        ),
+        ("no note was changed in that time", Filters(since=filters.since, before=filters.before)),
+    ]
+    reasons = [reason for reason, one in alone if one != Filters() and chunks.chunk_ids(one) == []]
+    return "; ".join(reasons) or "no passage passes all of the filters"

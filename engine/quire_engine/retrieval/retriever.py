@@ -19,7 +19,7 @@ from quire_engine.retrieval import topics
 from quire_engine.retrieval.candidates import Found, Lists, every, judged
 from quire_engine.retrieval.diversity import alike, collapse, interleaved, spread
 from quire_engine.retrieval.query import analyse
-from quire_engine.retrieval.restriction import Exclusion, both, passing
+from quire_engine.retrieval.restriction import Exclusion, both, passing, why_nothing
 from quire_engine.retrieval.scoring import Scorer
 from quire_engine.retrieval.search import Clock, Search
 from quire_engine.retrieval.strategy import choose, simpler
@@ -148,6 +148,8 @@ class Retriever:
         everywhere = topics.without_preference(search.filters)
         first = topics.preferred(search.filters)
         among = passing(first or everywhere, self._chunks, self._keywords)
+        if among == []:
+            search.note(why_nothing(first or everywhere, self._chunks))
         search.clock.lap("filter")
         if first is None or among == []:
             self._gather(search, passing(everywhere, self._chunks, self._keywords) if first else among)

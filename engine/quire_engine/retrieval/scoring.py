@@ -20,6 +20,7 @@ from quire_engine.retrieval.fusion import reciprocal_ranks
 from quire_engine.retrieval.names import NoteNames
 from quire_engine.retrieval.ranking import Ranking, weights_at
 from quire_engine.retrieval.search import Search
+from quire_engine.retrieval.wording import folded_words
 from quire_engine.settings import RetrievalSettings
 
 if TYPE_CHECKING:
@@ -134,14 +135,25 @@ class Scorer:
 
     def _add_named(self, work: _Work) -> None:
         """Notes whose title, alias or file name stands in the question."""
-        ids = [chunk for chunk in work.ranking.ids if chunk in work.texts]
-        names = NoteNames(self._chunks.called([work.texts[chunk].path for chunk in ids]))
-        named = work.search.name(names)
+        ranking = work.ranking
+        path_of = self._chunks.paths_of(ranking.ids)
+        named = work.search.name(NoteNames(self._chunks.called(tuple(path_of.values()))))
+        if not named:
+            return
         worth = {path: 1.0 if note.linked else 0.5 for note in named for path in note.paths}
-        if worth:
-            paths = (work.texts[c].path if c in work.texts else "" for c in work.ranking.ids)
-            values = np.array([worth.get(path, 0.0) for path in paths])
-            work.ranking.add("named", work.weights["named"], values)
+        values = np.array([worth.get(path_of.get(chunk, ""), 0.0) for chunk in ranking.ids])
+        ranking.add("named", work.weights["named"], values)
+        # Who asks for nothing but a note's name, or links to it, wants that note.
+        asked = folded_words(work.search.question)
+        wanted = {path for note in named if note.linked or note.name == asked for path in note.paths}
+        best: dict[str, int] = {}
+        for row in ranking.order():
+            if (path := path_of.get(ranking.ids[row])) in wanted and path is not None:
+                best.setdefault(path, row)
+        if best:
+            values = np.zeros(len(ranking.ids))
+            values[list(best.values())] = 1.0
+            ranking.add("title", work.weights["title"], values)
 
     def _add_parts(self, work: _Work) -> None:
         """How well a passage answers the part of the question that it answers best."""

@@ -102,6 +102,10 @@ class Search:
         self.query = replace(self.query, named=named_notes(self.text, names))
         return self.query.named
 
+    def note(self, text: str) -> None:
+        """Tell the user something about the question."""
+        self.query = replace(self.query, notes=(*self.query.notes, text))
+
     def plan(self) -> Plan:
         query = replace(self.query, filters=replace(self.filters, prefer=()))
         return Plan(query, self.strategy, self.routing, tuple(self.steps))

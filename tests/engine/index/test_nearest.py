@@ -49,6 +49,19 @@ class TestNearest:
         assert [chunk for chunk, _ in nearest(index.db, ShardCache(), query, 2, among)] == ranked[30:32]
         assert nearest(index.db, ShardCache(), query, 10, []) == []
 
+    @pytest.mark.parametrize("every", [1, 2, 3])
+    def test_restricted_to_many_none_of_them_is_lost(self, index: Index, every: int) -> None:
+        """Ids take 63 bits: what compares them as 32 loses some."""
+        fill(index, 300)
+        query = vector(b"query")
+        ranked = [chunk for chunk, _ in nearest(index.db, ShardCache(), query, 300)]
+        among = sorted(ranked)[::every]
+        wanted = [chunk for chunk in ranked if chunk in set(among)]
+        assert min(ranked).bit_length() > 32
+        found = nearest(index.db, ShardCache(), query, 300, among)
+        assert [chunk for chunk, _ in found] == wanted
+        assert [chunk for chunk, _ in nearest(index.db, ShardCache(), query, 10, among)] == wanted[:10]
+
     def test_of_nothing_are_none(self, index: Index) -> None:
         assert nearest(index.db, ShardCache(), vector(b"query"), 10) == []
         fill(index, 2)

@@ -95,10 +95,24 @@ class TestOperators:
         assert len(parsed.notes) == 1
         assert parsed.notes[0].startswith(note)
 
+    @pytest.mark.parametrize(
+        ("text", "same"),
+        [
+            ("tags:reading whales", "tag:reading whales"),
+            ("in:Recipes oven", "path:Recipes oven"),
+            ("file:Walden pond", "path:Walden pond"),
+            ("Folder:House boiler", "path:House boiler"),
+            ("after:2025-01-01 whales", "since:2025-01-01 whales"),
+        ],
+    )
+    def test_names_of_other_applications_are_understood(self, text: str, same: str) -> None:
+        assert parse(text, NOW).filters == parse(same, NOW).filters != Filters()
+
     @pytest.mark.parametrize("text", ["-foo", "-foo -bar", "since:7d", "since:7d -foo", '-"foo bar"'])
     def test_without_words_everything_is_searched(self, text: str) -> None:
         parsed = parse(text, NOW)
-        assert (parsed.text, parsed.filters) == (text, Filters())
+        assert parsed.text == text
+        assert parsed.filters != Filters()
         assert parsed.notes[0].startswith("nothing is left to search for")
 
     @pytest.mark.parametrize(

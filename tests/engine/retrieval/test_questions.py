@@ -344,6 +344,46 @@ class TestTime:
             assert "freshness" not in signals(hit)
 
 
+class TestTitles:
+    NOTES = {
+        "Torte.md": "Bake it for an hour.",
+        "Pancakes.md": "Less sweet than a plum torte. A plum torte keeps longer. The plum torte is in its own note.",
+        "List.md": "Plum torte, coat, torch; see [[Plum Torte]].",
+        "Plum Torte.md": "---\naliases: [Zwetschgenkuchen]\nservings: 8\n---\n",
+        "Kuchen.md": "Ein Zwetschgenkuchen ist saftig. Zwetschgenkuchen mit Zimt.",
+    }  # fmt: skip
+
+    @pytest.mark.parametrize("question", ["Plum Torte", "plum torte", "zwetschgenkuchen", "[[Plum Torte]]"])
+    def test_who_asks_for_nothing_but_a_name_gets_that_note(
+        self, open_vault: OpenVault, question: str
+    ) -> None:
+        hit = open_vault(self.NOTES).search(question).hits[0]
+        assert hit.path == "Plum Torte.md"
+        assert "title" in {signal.name for signal in hit.trace.signals}
+
+    def test_more_words_ask_for_more(self, open_vault: OpenVault) -> None:
+        for hit in open_vault(self.NOTES).search("Is pancake less sweet than plum torte?").hits:
+            assert "title" not in {signal.name for signal in hit.trace.signals}
+
+
+class TestNothing:
+    @pytest.mark.parametrize(
+        ("filters", "reason"),
+        [
+            (Filters(tags=("nosuch",)), "no note has the tag 'nosuch'"),
+            (Filters(folders=("Nowhere",)), "no note lies in 'Nowhere'"),
+            (Filters(paths=("Nowhere",)), "no note's path fits 'Nowhere'"),
+            (Filters(where=(("status", "x"),)), "no note has 'status' set to 'x'"),
+            (Filters(since=2e9, before=1e9), "no note was changed in that time"),
+            (Filters(prefer=("Nowhere",)), "no note lies in 'Nowhere'"),
+        ],
+    )
+    def test_it_is_said_why(self, garden: Engine, filters: Filters, reason: str) -> None:
+        result = garden.search("oven", filters=filters)
+        assert (result.hits == ()) != bool(filters.prefer)
+        assert plan_of(result).query.notes == (reason,)
+
+
 class TestNames:
     def test_a_note_that_stands_in_the_question_is_told(self, garden: Engine) -> None:
         named = plan_of(garden.search("how hot does the kiln get")).query.named
