@@ -13,7 +13,8 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 OPERATORS = (
     "Within a question, tag:NAME, path:FOLDER, since:WHEN and before:WHEN restrict the search, "
     '-word leaves out passages with that word, "words" must stand together, and [[note]] names a note. '
-    "Put such a question in single quotes: the shell has a meaning for some of these, too; and put -- before one that begins with -word."
+    "Put such a question in single quotes: the shell has a meaning for some of these, too. "
+    "Put -- before one that begins with -word."
 )
 """What the help of a command that takes questions ends with."""
 

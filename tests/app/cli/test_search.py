@@ -186,7 +186,7 @@ class TestExitCodes:
         outcome = quire("search", QUESTION, "--in", "Nowhere")
         assert outcome.code == 3
         assert outcome.out == ""
-        assert outcome.err == "nothing found\n"
+        assert outcome.err == "no note lies in 'Nowhere'\nnothing found\n"
 
     def test_nothing_found_is_still_json(self, quire: Quire) -> None:
         outcome = quire("search", QUESTION, "--in", "Nowhere", "--json")
@@ -200,7 +200,7 @@ class TestExitCodes:
         outcome = quire("search", "--json", "--", query)
         assert outcome.code in (0, 3)
         assert outcome.json["query"] == query
-        assert outcome.err == ""
+        assert outcome.err == ("no note's path fits 'x'\n" if query == "path:x" else "")
 
     def test_a_very_long_question_is_answered_or_refused_in_one_line(self, quire: Quire) -> None:
         outcome = quire("search", "roses " * 17_000, "--json")

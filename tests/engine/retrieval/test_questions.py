@@ -344,25 +344,26 @@ class TestTime:
             assert "freshness" not in signals(hit)
 
 
-class TestTitles:
-    NOTES = {
-        "Torte.md": "Bake it for an hour.",
-        "Pancakes.md": "Less sweet than a plum torte. A plum torte keeps longer. The plum torte is in its own note.",
-        "List.md": "Plum torte, coat, torch; see [[Plum Torte]].",
-        "Plum Torte.md": "---\naliases: [Zwetschgenkuchen]\nservings: 8\n---\n",
-        "Kuchen.md": "Ein Zwetschgenkuchen ist saftig. Zwetschgenkuchen mit Zimt.",
-    }  # fmt: skip
+CAKES = {
+    "Torte.md": "Bake it for an hour.",
+    "Pancakes.md": "Less sweet than a plum torte. A plum torte keeps longer, says its own note, Plum Torte.",
+    "List.md": "Plum torte, coat, torch; see [[Plum Torte]].",
+    "Plum Torte.md": "---\naliases: [Zwetschgenkuchen]\nservings: 8\n---\n",
+    "Kuchen.md": "Ein Zwetschgenkuchen ist saftig. Zwetschgenkuchen mit Zimt.",
+}
 
+
+class TestTitles:
     @pytest.mark.parametrize("question", ["Plum Torte", "plum torte", "zwetschgenkuchen", "[[Plum Torte]]"])
     def test_who_asks_for_nothing_but_a_name_gets_that_note(
         self, open_vault: OpenVault, question: str
     ) -> None:
-        hit = open_vault(self.NOTES).search(question).hits[0]
+        hit = open_vault(CAKES).search(question).hits[0]
         assert hit.path == "Plum Torte.md"
         assert "title" in {signal.name for signal in hit.trace.signals}
 
     def test_more_words_ask_for_more(self, open_vault: OpenVault) -> None:
-        for hit in open_vault(self.NOTES).search("Is pancake less sweet than plum torte?").hits:
+        for hit in open_vault(CAKES).search("Is pancake less sweet than plum torte?").hits:
             assert "title" not in {signal.name for signal in hit.trace.signals}
 
 
@@ -415,7 +416,7 @@ class TestLinks:
     def test_a_note_that_only_a_link_leads_to_is_found_behind_its_voucher(
         self, open_vault: OpenVault
     ) -> None:
-        engine = open_vault(self.NOTES, candidates=10, duplicate_cosine=1.0)
+        engine = open_vault(CAKES, candidates=10, duplicate_cosine=1.0)
         result = engine.search(self.QUESTION, limit=10)
         (found,) = (hit for hit in result.hits if hit.path == "People/Nadia.md")
         (voucher,) = (hit for hit in result.hits if hit.path == "Roofs/Who helps.md")
@@ -426,19 +427,19 @@ class TestLinks:
         assert "followed links to 1 note" in plan_of(result).steps
 
     def test_however_much_links_weigh(self, open_vault: OpenVault) -> None:
-        engine = open_vault(self.NOTES, candidates=10, duplicate_cosine=1.0, weights={"links": 100.0})
+        engine = open_vault(CAKES, candidates=10, duplicate_cosine=1.0, weights={"links": 100.0})
         result = engine.search(self.QUESTION, limit=10)
         places = {hit.path: hit.rank for hit in result.hits}
         assert places["Roofs/Who helps.md"] < places["People/Nadia.md"]
 
     def test_without_their_weight_links_are_not_followed(self, open_vault: OpenVault) -> None:
-        engine = open_vault(self.NOTES, candidates=10, duplicate_cosine=1.0, weights={"links": 0.0})
+        engine = open_vault(CAKES, candidates=10, duplicate_cosine=1.0, weights={"links": 0.0})
         result = engine.search(self.QUESTION, limit=10)
         assert "People/Nadia.md" not in paths(result)
         assert not any("link" in step for step in plan_of(result).steps)
 
     def test_filters_hold_for_them(self, open_vault: OpenVault) -> None:
-        engine = open_vault(self.NOTES, candidates=10, duplicate_cosine=1.0)
+        engine = open_vault(CAKES, candidates=10, duplicate_cosine=1.0)
         filters = Filters(folders=("Roofs",))
         assert {hit.topic for hit in engine.search(self.QUESTION, filters=filters).hits} == {"Roofs"}
 
