@@ -416,7 +416,7 @@ class TestLinks:
     def test_a_note_that_only_a_link_leads_to_is_found_behind_its_voucher(
         self, open_vault: OpenVault
     ) -> None:
-        engine = open_vault(CAKES, candidates=10, duplicate_cosine=1.0)
+        engine = open_vault(self.NOTES, candidates=10, duplicate_cosine=1.0)
         result = engine.search(self.QUESTION, limit=10)
         (found,) = (hit for hit in result.hits if hit.path == "People/Nadia.md")
         (voucher,) = (hit for hit in result.hits if hit.path == "Roofs/Who helps.md")
@@ -427,19 +427,19 @@ class TestLinks:
         assert "followed links to 1 note" in plan_of(result).steps
 
     def test_however_much_links_weigh(self, open_vault: OpenVault) -> None:
-        engine = open_vault(CAKES, candidates=10, duplicate_cosine=1.0, weights={"links": 100.0})
+        engine = open_vault(self.NOTES, candidates=10, duplicate_cosine=1.0, weights={"links": 100.0})
         result = engine.search(self.QUESTION, limit=10)
         places = {hit.path: hit.rank for hit in result.hits}
         assert places["Roofs/Who helps.md"] < places["People/Nadia.md"]
 
     def test_without_their_weight_links_are_not_followed(self, open_vault: OpenVault) -> None:
-        engine = open_vault(CAKES, candidates=10, duplicate_cosine=1.0, weights={"links": 0.0})
+        engine = open_vault(self.NOTES, candidates=10, duplicate_cosine=1.0, weights={"links": 0.0})
         result = engine.search(self.QUESTION, limit=10)
         assert "People/Nadia.md" not in paths(result)
         assert not any("link" in step for step in plan_of(result).steps)
 
     def test_filters_hold_for_them(self, open_vault: OpenVault) -> None:
-        engine = open_vault(CAKES, candidates=10, duplicate_cosine=1.0)
+        engine = open_vault(self.NOTES, candidates=10, duplicate_cosine=1.0)
         filters = Filters(folders=("Roofs",))
         assert {hit.topic for hit in engine.search(self.QUESTION, filters=filters).hits} == {"Roofs"}
 
