@@ -50,11 +50,11 @@ class TestOwnSet:
         assert missed == []
 
     def test_what_is_asked_for_stands_near_the_top(self, measured: Measured) -> None:
-        assert measured.fused.retrieval["ndcg@10"] >= 0.89
+        assert measured.fused.retrieval["ndcg@10"] >= 0.91
 
     @pytest.mark.parametrize(
         ("group", "least"),
-        [("fact", 0.94), ("paraphrase", 0.78), ("distractors", 0.92), ("language", 0.95), ("across", 0.6)],
+        [("fact", 0.94), ("paraphrase", 0.79), ("distractors", 0.95), ("language", 0.97), ("across", 0.9)],
     )
     def test_every_kind_of_question_does_well(self, measured: Measured, group: str, least: float) -> None:
         assert by_field(measured.fused, "group")[group].retrieval["ndcg@10"] >= least
