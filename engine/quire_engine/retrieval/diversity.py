@@ -68,7 +68,9 @@ def spread(
     passed: list[int] = []
     counts: dict[int | None, int] = {}
     for item in ids:
-        if len(shown) == limit or (passed and scores[item] < COMPARABLE * scores[passed[0]]):
+        while passed and len(shown) < limit and scores[item] < COMPARABLE * scores[passed[0]]:
+            shown.append(passed.pop(0))
+        if len(shown) == limit:
             break
         note = note_of.get(item)
         counts[note] = counts.get(note, 0) + 1

@@ -143,7 +143,7 @@ class TestEarlyVectors:
     def test_a_search_embeds_its_best_candidates_and_the_queue_takes_them(self, engine: Engine) -> None:
         result = engine.search("walnuts in chest 12")
         assert result.incomplete
-        assert {signal.name for signal in result.hits[0].trace.signals} == {"dense", "keyword"}
+        assert {signal.name for signal in result.hits[0].trace.signals} >= {"dense", "keyword"}
         early = len(passages(engine))
         assert 0 < early < NOTES
         assert "Chest 12 holds 12 walnuts." in passages(engine)
