@@ -249,14 +249,18 @@ class IndexReader:
             found.setdefault(chunk, {})[path] = None
         return {chunk: tuple(paths) for chunk, paths in found.items()}
 
-    def paths_of(self, ids: Sequence[int]) -> Mapping[int, str]:
-        """The path of each chunk's note."""
+    def _of_notes(self, column: str, ids: Sequence[int]) -> dict[int, Any]:
+        """What a column of the notes says, by chunk id."""
         rows = self._all(
-            "SELECT c.id, n.path FROM json_each(?) j JOIN chunks c ON c.id = j.value "
+            f"SELECT c.id, n.{column} FROM json_each(?) j JOIN chunks c ON c.id = j.value "
             "JOIN notes n ON n.id = c.note_id",
             (json.dumps(list(ids)),),
         )
         return dict(rows)
+
+    def paths_of(self, ids: Sequence[int]) -> Mapping[int, str]:
+        """The path of each chunk's note."""
+        return self._of_notes("path", ids)
 
     def called(self, paths: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
         """(path, title, aliases) of some notes."""
@@ -283,12 +287,7 @@ class IndexReader:
 
     def modified(self, ids: Sequence[int]) -> Mapping[int, float]:
         """When the note of each chunk was changed last, in Unix seconds."""
-        rows = self._all(
-            "SELECT c.id, n.modified FROM json_each(?) j JOIN chunks c ON c.id = j.value "
-            "JOIN notes n ON n.id = c.note_id",
-            (json.dumps(list(ids)),),
-        )
-        return dict(rows)
+        return self._of_notes("modified", ids)
 
     def neighbours(self, ids: Sequence[int]) -> Mapping[int, tuple[Neighbour, ...]]:
         """The passages before and after each chunk in its note, where there are such."""
@@ -332,12 +331,7 @@ class IndexReader:
 
     def topics_of(self, ids: Sequence[int]) -> Mapping[int, str]:
         """The topic of each chunk."""
-        rows = self._all(
-            "SELECT c.id, n.topic FROM json_each(?) j JOIN chunks c ON c.id = j.value "
-            "JOIN notes n ON n.id = c.note_id",
-            (json.dumps(list(ids)),),
-        )
-        return dict(rows)
+        return self._of_notes("topic", ids)
 
     def topics_of_notes(self, paths: Sequence[str]) -> Mapping[str, str]:
         """The topic of each note, by path; those that are not indexed are left out."""
