@@ -24,8 +24,9 @@ _MASKED = -10_000.0
 def bert_graph(folder: Path, head: str) -> Any | None:
     """The network in ``folder`` as an `openvino.Model`, or ``None`` when it is not a plain BERT encoder.
 
-    Inputs: ``input_ids`` and ``attention_mask``, int64 of shape (batch, length). Output: unit vectors,
-    float32 of shape (batch, dimensions), when ``head`` pools (``mean`` or ``cls``). The head ``relevance`` is
+    Inputs: ``input_ids`` and ``attention_mask``, int64 of shape (batch, length). Outputs, when ``head`` pools
+    (``mean`` or ``cls``): unit vectors, float32 of shape (batch, dimensions), and the states of the tokens
+    that they were pooled from, (batch, length, dimensions). The head ``relevance`` is
     that of `transformers.BertForSequenceClassification`: ``token_type_ids`` are a third input, unless the
     model knows a single type, and the output is one logit a row, of shape (batch, 1). Raises whatever reading
     files raises.
@@ -78,7 +79,8 @@ class _Graph:
         if head == RELEVANCE:
             return Model([self._relevance(self._first(hidden))], inputs, "bert")
         pooled = self._mean(hidden, mask) if head == "mean" else self._first(hidden)
-        return Model([op.normalize_l2(pooled, self._integers(1), 1e-12, "max")], inputs, "bert")
+        vectors = op.normalize_l2(pooled, self._integers(1), 1e-12, "max")
+        return Model([vectors, hidden], inputs, "bert")
 
     def _embedded(self, ids: Any, types: Any | None = None) -> Any:
         op = self._op

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from quire_engine.inference.batches import padded, shared_out
 from quire_engine.inference.catalogue import checked_embedding_model
 from quire_engine.inference.runtimes import Runtime, open_runtime, runtime_name
 from quire_engine.inference.token_counter import TokenCounter, valid
+from quire_engine.interfaces import TokenVectors
 from quire_engine.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
@@ -96,24 +97,42 @@ class SentenceEmbedder:
 
     def embed_passages(self, texts: Sequence[str]) -> FloatArray:
         vectors = np.empty((len(texts), self._dimensions), dtype=np.float32)
-        if not texts:
-            return vectors
-        runtime = self.load()
+        for rows, found in self._run(self._tokenized(texts)):
+            vectors[rows] = found
+        return vectors
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        encodings = self._tokenizer.encode_batch([valid(text) for text in texts])
+        made: dict[int, TokenVectors] = {}
+        for rows, found in self._run([(0, [encoding.ids for encoding in encodings])], tokens=True):
+            for row, states in zip(rows, found, strict=True):
+                tokens = states[1 : 1 + len(encodings[row].ids)]
+                length = np.linalg.norm(tokens, axis=1, keepdims=True)
+                spans = tuple(encodings[row].offsets)
+                made[row] = TokenVectors(states[0], tokens / np.maximum(length, 1e-12), spans)
+        return [made[row] for row in range(len(texts))]
+
+    def _run(
+        self, slabs: Iterable[tuple[int, list[list[int]]]], *, tokens: bool = False
+    ) -> Iterator[tuple[list[int], FloatArray]]:
+        """Numbers of texts, and what the network makes of them, in batches of any order."""
         taken: deque[list[int]] = deque()
+        runtime = self.load()
 
         def batches() -> Iterator[Batch]:
-            for start, tokens in self._tokenized(texts):
-                lengths = [len(ids) for ids in tokens]
+            for start, ids_of_texts in slabs:
+                lengths = [len(ids) for ids in ids_of_texts]
                 for rows in shared_out(lengths, runtime.batch_tokens, runtime.parallel):
                     taken.append([start + row for row in rows])
-                    yield padded([tokens[row] for row in rows])
+                    yield padded([ids_of_texts[row] for row in rows])
 
-        for found in runtime.run(batches()):
-            vectors[taken.popleft()] = found
-        return vectors
+        for found in runtime.run(batches(), tokens=tokens):
+            yield taken.popleft(), found
 
     def _tokenized(self, texts: Sequence[str]) -> Iterator[tuple[int, list[list[int]]]]:
         """Token ids of each slab, with the number of its first text; the next slab is made meanwhile."""
+        if not texts:
+            return
         if len(texts) <= _SLAB:
             yield 0, self._token_ids(texts)
             return

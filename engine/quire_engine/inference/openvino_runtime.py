@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from quire_engine.inference.batches import Batch
     from quire_engine.interfaces import FloatArray
 
-_CONVERSION = 2
+_CONVERSION = 3
 """Raised when the conversion below changes, so that cached conversions are made anew."""
 
 _FIRST_USE = threading.Lock()
@@ -91,7 +91,7 @@ class OpenVINORuntime:
             first = np.ones((1, 2), np.int64)
             self._infer((first, first, first - 1)[: len(self._compiled.inputs)])
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+    def run(self, batches: Iterable[Batch], *, tokens: bool = False) -> Iterator[FloatArray]:
         """No more batches are begun than there are streams: a question waits for one of them to end."""
         begun: deque[Future[FloatArray]] = deque()
         for batch in batches:
@@ -99,16 +99,16 @@ class OpenVINORuntime:
                 wait(running, return_when=FIRST_COMPLETED)
             while begun and begun[0].done():
                 yield begun.popleft().result()
-            begun.append(self._streams.submit(self._infer, batch))
+            begun.append(self._streams.submit(self._infer, batch, tokens=tokens))
         while begun:
             yield begun.popleft().result()
 
-    def _infer(self, batch: Batch) -> FloatArray:
+    def _infer(self, batch: Batch, *, tokens: bool = False) -> FloatArray:
         if not hasattr(self._local, "request"):  # it serves one thread at a time
             self._local.request = self._compiled.create_infer_request()
         output = self._local.request.infer(dict(zip(INPUTS, batch, strict=False)))
         rows: FloatArray = np.array(output[0], dtype=np.float32)
-        return rows
+        return np.concatenate([rows[:, None], output[1]], axis=1) if tokens else rows
 
 
 def _cores() -> int:
@@ -179,7 +179,7 @@ def _traced(folder: Path, head: str) -> Any:
             else:
                 weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
                 pooled = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
-            return torch.nn.functional.normalize(pooled, dim=1)
+            return torch.nn.functional.normalize(pooled, dim=1), hidden
 
     class Relevance(torch.nn.Module):
         def __init__(self, network: Any) -> None:

@@ -28,10 +28,12 @@ class Runtime(Protocol):
     def parallel(self) -> int:
         """How many batches are computed at a time."""
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+    def run(self, batches: Iterable[Batch], *, tokens: bool = False) -> Iterator[FloatArray]:
         """What the network makes of each batch, in the order of ``batches``, float32.
 
-        For an embedding, unit vectors of shape (rows, dimensions); else logits of shape (rows, 1).
+        For an embedding, unit vectors of shape (rows, dimensions); else logits of shape (rows, 1). With
+        ``tokens``, which is for embeddings, (rows, 1 + length, dimensions): behind the vector of each text
+        the states of its tokens, of any length, those of the padding included.
 
         Looks ahead: the next batch is taken while the one before it is computed.
         """

@@ -82,17 +82,17 @@ class TorchRuntime:
     def batch_tokens(self) -> int:
         return self._batch_tokens
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+    def run(self, batches: Iterable[Batch], *, tokens: bool = False) -> Iterator[FloatArray]:
         """At most `_AHEAD` batches are on the device; the next one is made meanwhile."""
         flying: deque[list[_Flight]] = deque()
         for batch in batches:
             if len(flying) == _AHEAD:
                 yield _landed(flying.popleft())
-            flying.append(self._launch(batch))
+            flying.append(self._launch(batch, tokens))
         while flying:
             yield _landed(flying.popleft())
 
-    def _launch(self, batch: Batch) -> list[_Flight]:
+    def _launch(self, batch: Batch, tokens: bool) -> list[_Flight]:
         """Start one batch in as many parts as memory asks for.
 
         One thread launches at a time, which takes milliseconds: the device's memory is short for all alike.
@@ -104,7 +104,7 @@ class TorchRuntime:
                 rows = max(1, self._batch_tokens // length)
                 part = [values[begin : begin + rows] for values in batch]
                 try:
-                    flights.append(self._forward(part))
+                    flights.append(self._forward(part, tokens))
                 except self._torch.cuda.OutOfMemoryError:
                     self._make_room(*part[0].shape)
                     continue
@@ -124,15 +124,18 @@ class TorchRuntime:
         self._model.to("cpu").float()
         self._torch.cuda.empty_cache()
 
-    def _forward(self, part: Sequence[NDArray[np.int64]]) -> _Flight:
+    def _forward(self, part: Sequence[NDArray[np.int64]], tokens: bool) -> _Flight:
         torch = self._torch
         with torch.inference_mode():
             features = {name: self._staged(values) for name, values in zip(INPUTS, part, strict=False)}
             if self._task == "relevance":
                 rows = self._model.model(**features).logits.float()
             else:
-                vectors = self._model(features)["sentence_embedding"].float()
-                rows = torch.nn.functional.normalize(vectors, dim=1)
+                made = self._model(features)
+                rows = torch.nn.functional.normalize(made["sentence_embedding"].float(), dim=1)
+                if tokens:
+                    states = made["token_embeddings"][:, : part[0].shape[1]].float()
+                    rows = torch.cat([rows[:, None], states], dim=1)
             if self._device == "cpu":
                 return _Flight(rows, None)
             host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from quire_engine.errors import ModelError
 from quire_engine.inference.catalogue import embedding_model_folder
 from quire_engine.inference.embedder import _SLAB, SentenceEmbedder, open_embedder, shared_embedder
+from quire_engine.interfaces import TokenVectors
 from quire_engine.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
@@ -75,6 +76,72 @@ class TestVectors:
             assert vector == pytest.approx(wanted, abs=1e-3)
 
 
+class TestTokenVectors:
+    TEXTS = (
+        "Prune the roses in early March.",
+        "",
+        "kiln",
+        "Der Ofen erreicht 1240 °C.",
+        "京都の古い庭",
+        "a\udcffb 😀 ﬁ",
+        "The kiln cools for two days, the glaze for one. " * 4,
+    )
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def seen(cls, embedder: SentenceEmbedder) -> list[TokenVectors]:
+        return embedder.embed_tokens(cls.TEXTS)
+
+    def test_of_the_text_is_the_one_of_the_passage(
+        self, seen: list[TokenVectors], embedder: SentenceEmbedder
+    ) -> None:
+        passages = embedder.embed_passages(self.TEXTS)
+        for each, vector in zip(seen, passages, strict=True):
+            assert each.vector == pytest.approx(vector, abs=1e-3)
+
+    def test_are_unit_float32_one_for_each_token(self, seen: list[TokenVectors]) -> None:
+        for each in seen:
+            assert each.tokens.dtype == np.float32
+            assert each.tokens.shape == (len(each.spans), 384)
+            assert np.linalg.norm(each.tokens, axis=1) == pytest.approx(1, abs=1e-3)
+
+    def test_stand_where_their_spans_say(self, seen: list[TokenVectors]) -> None:
+        assert [self.TEXTS[2][start:end] for start, end in seen[2].spans] == ["", "ki", "ln", ""]
+        for each, text in zip(seen, self.TEXTS, strict=True):
+            assert each.spans[0] == each.spans[-1] == (0, 0)
+            places = [span for span in each.spans if span != (0, 0)]
+            assert places == sorted(places)
+            assert all(0 <= start < end <= len(text) for start, end in places)
+            if text.isascii():
+                covered = "".join(text[start:end] for start, end in places)
+                assert covered == "".join(text.split())
+
+    def test_a_word_is_nearest_to_itself_in_another_sentence(self, embedder: SentenceEmbedder) -> None:
+        one, other = embedder.embed_tokens(["Where is the kiln?", "The roses are red. Our kiln is hot."])
+        asked = [text for text, _ in _words(one, "Where is the kiln?")].index("ki")
+        nearest = int((one.tokens[asked] @ other.tokens.T).argmax())
+        assert "The roses are red. Our kiln is hot."[slice(*other.spans[nearest])] in ("ki", "ln")
+
+    def test_a_text_is_the_same_alone_and_among_longer_ones(
+        self, seen: list[TokenVectors], embedder: SentenceEmbedder
+    ) -> None:
+        (alone,) = embedder.embed_tokens(self.TEXTS[:1])
+        assert (alone.tokens * seen[0].tokens).sum(axis=1).min() > 0.998
+
+    def test_what_lies_beyond_the_limit_is_not_read(self, embedder: SentenceEmbedder) -> None:
+        long = "the kiln is hot " * 200
+        (seen,) = embedder.embed_tokens([long])
+        assert len(seen.spans) == len(seen.tokens) == embedder.max_tokens
+        assert max(end for _, end in seen.spans) < len(long)
+
+    def test_of_nothing_are_none(self, embedder: SentenceEmbedder) -> None:
+        assert embedder.embed_tokens([]) == []
+
+
+def _words(seen: TokenVectors, text: str) -> list[tuple[str, tuple[int, int]]]:
+    return [(text[start:end], (start, end)) for start, end in seen.spans]
+
+
 class Lengths:
     """A runtime that shows which row it was given: the first number of each vector is the row's tokens."""
 
@@ -82,7 +149,7 @@ class Lengths:
     batch_tokens = 64
     parallel = 2
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+    def run(self, batches: Iterable[Batch], *, tokens: bool = False) -> Iterator[FloatArray]:
         waiting: list[FloatArray] = []
         for _, mask in batches:
             waiting.append(np.repeat(mask.sum(axis=1, keepdims=True), 384, axis=1).astype(np.float32))
@@ -100,7 +167,7 @@ class TestSlabs:
 
     def test_a_failure_in_the_runtime_is_raised(self) -> None:
         class Failing(Lengths):
-            def run(self, batches: Iterable[Batch]) -> Iterator[FloatArray]:
+            def run(self, batches: Iterable[Batch], *, tokens: bool = False) -> Iterator[FloatArray]:
                 yield from itertools.islice(super().run(batches), 2)
                 raise ModelError("the network broke")
 

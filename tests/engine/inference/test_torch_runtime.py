@@ -43,6 +43,20 @@ class TestVectors:
         assert vectors.dtype == np.float32
         assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-3)
 
+    def test_of_tokens_are_those_of_openvino(self, embedder: SentenceEmbedder, model_cache: Path) -> None:
+        texts = ["Prune the roses in early March.", "", "Der Ofen erreicht 1240 °C."]
+        other = open_embedder(EmbeddingSettings(runtime="openvino"))
+        for one, two in zip(embedder.embed_tokens(texts), other.embed_tokens(texts), strict=True):
+            assert one.spans == two.spans
+            assert one.vector @ two.vector > 0.998
+            assert (one.tokens * two.tokens).sum(axis=1).min() > 0.99
+
+    def test_of_tokens_come_with_the_one_of_the_passage(self, embedder: SentenceEmbedder) -> None:
+        (seen,) = embedder.embed_tokens(["a longer text about a kiln"])
+        (vector,) = embedder.embed_passages(["a longer text about a kiln"])
+        assert seen.vector == pytest.approx(vector, abs=1e-3)
+        assert np.linalg.norm(seen.tokens, axis=1) == pytest.approx(1, abs=1e-3)
+
 
 class Cramped:
     """A model in front of the real one whose memory holds so many tokens and no more."""
