@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from quire_engine.records import Entity, Filters, Hit, Neighbour, SyncProgress
+from quire_engine.records import (
+    Entity,
+    Filters,
+    Hit,
+    Message,
+    Neighbour,
+    PromptRead,
+    Queued,
+    SyncProgress,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +32,18 @@ class TokenCounter(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special tokens not counted, nothing truncated."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """A text as the embedding model sees it, as a whole and word piece by word piece."""
+
+    vector: FloatArray
+    """Of the text: a unit vector of shape (dimensions,)."""
+    tokens: FloatArray
+    """Of its tokens, special ones included: unit vectors of shape (tokens, dimensions)."""
+    spans: tuple[tuple[int, int], ...]
+    """Where each token stands in the text; of length 0 for special ones."""
 
 
 class Embedder(TokenCounter, Protocol):
@@ -40,6 +62,9 @@ class Embedder(TokenCounter, Protocol):
 
     def embed_passages(self, texts: Sequence[str]) -> FloatArray:
         """Unit vectors, float32 of shape (len(texts), dimensions), in the order of ``texts``."""
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """What `embed_passages` sees on its way, in the order of ``texts``."""
 
     def embed_query(self, text: str) -> FloatArray:
         """A unit vector, float32 of shape (dimensions,)."""
@@ -195,10 +220,25 @@ class LanguageModel(Protocol):
     def context(self) -> int:
         """Tokens that fit, prompt and answer together."""
 
-    def count_tokens(self, text: str) -> int: ...
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text as it stands in a message."""
 
-    def stream(self, system: str, user: str, *, max_tokens: int, grammar: str | None = None) -> Iterator[str]:
-        """Pieces of the reply as they are generated, with the model's own chat template.
+    def prompt_tokens(self, messages: Sequence[Message]) -> int:
+        """Tokens of the whole prompt, those of the model's chat template included, exactly."""
 
-        Closing the iterator stops the generation. Raises `GenerationError`.
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        grammar: str | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Queued | PromptRead | str]:
+        """Pieces of the reply as they are generated; before them how long others go first, and the reading.
+
+        ``messages`` are at most one of the system's, then the user's and the assistant's by turns, the
+        user's last. What the prompt shares with the one before it, from the beginning, is not read again.
+        ``grammar`` is in GBNF. Closing the iterator stops the generation; ``cancelled``, which is asked
+        often, while the model computes too, ends the iterator within a tenth of a second. Raises
+        `GenerationError`, among others when prompt and ``max_tokens`` exceed `context`.
         """

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire_engine.inference.chat import ChatTemplate, Segment, ThinkingFilter
+from quire_engine.inference.chat import ChatTemplate, Layout, Role, Segment, ThinkingFilter
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}"
@@ -15,34 +15,62 @@ ALTERNATING = (
     "{{ raise_exception('System role not supported') }}{% endif %}"
     "<turn>{{ m.role }}\n{{ m.content }}</turn>{% endfor %}<turn>model\n"
 )
+SYSTEM_LAST = (
+    "{% for m in messages %}{% if m.role == 'user' %}"
+    "[{% if loop.last and messages[0].role == 'system' %}{{ messages[0].content }} {% endif %}"
+    "{{ m.content }}]"
+    "{% elif m.role == 'assistant' %}{{ m.content }}{% endif %}{% endfor %}"
+)
 SYSTEMLESS = "{% for m in messages %}{% if m.role == 'user' %}[{{ m.content }}]{% endif %}{% endfor %}"
 
 
-def roles(template: ChatTemplate) -> list[str]:
-    return [segment.role for segment in template.segments]
+ONE: tuple[Role, ...] = ("system", "user")
+TWO: tuple[Role, ...] = ("system", "user", "assistant", "user")
+NAMES = {ONE: ("SYS", "USER"), TWO: ("SYS", "USER", "REPLY", "MORE")}
 
 
-def filled(template: ChatTemplate) -> str:
-    return "".join({"system": "SYS", "user": "USER"}.get(s.role, s.text) for s in template.segments)
+def layout(source: str | None, roles: tuple[Role, ...] = ONE, bos: str = "") -> Layout:
+    return ChatTemplate(source, bos=bos, eos="").layout(roles)
+
+
+def filled(source: str | None, roles: tuple[Role, ...] = ONE, bos: str = "") -> str:
+    return "".join(
+        segment.text if segment.message is None else NAMES[roles][segment.message]
+        for segment in layout(source, roles, bos).segments
+    )
 
 
 class TestTemplate:
     def test_a_template_becomes_its_pieces(self) -> None:
-        template = ChatTemplate.render(CHATML + "{% endif %}", bos="", eos="")
-        assert template.segments == (
-            Segment("template", "<|im_start|>system\n"),
-            Segment("system"),
-            Segment("template", "<|im_end|>\n<|im_start|>user\n"),
-            Segment("user"),
-            Segment("template", "<|im_end|>\n<|im_start|>assistant\n"),
+        assert layout(CHATML + "{% endif %}").segments == (
+            Segment("<|im_start|>system\n"),
+            Segment(message=0),
+            Segment("<|im_end|>\n<|im_start|>user\n"),
+            Segment(message=1),
+            Segment("<|im_end|>\n<|im_start|>assistant\n"),
         )
+
+    def test_a_conversation_goes_on_behind_what_was_said(self) -> None:
+        source = CHATML + "{% endif %}"
+        assert filled(source, TWO).startswith(filled(source) + "REPLY<|im_end|>\n<|im_start|>user\nMORE")
 
     @pytest.mark.parametrize("source", [ALTERNATING, SYSTEMLESS])
     def test_a_template_without_a_system_role_gets_it_in_front_of_the_question(self, source: str) -> None:
-        assert "SYS\n\nUSER" in filled(ChatTemplate.render(source, bos="<bos>", eos=""))
+        assert "SYS\n\nUSER" in filled(source, bos="<bos>")
+
+    def test_a_template_without_a_system_role_keeps_the_turns(self) -> None:
+        expected = "<turn>user\nSYS\n\nUSER</turn><turn>assistant\nREPLY</turn><turn>user\nMORE</turn>"
+        assert filled(ALTERNATING, TWO) == expected + "<turn>model"
+
+    def test_a_template_that_moves_the_system_message_to_the_end_gets_it_in_the_first_question(self) -> None:
+        assert filled(SYSTEM_LAST, TWO) == "[SYS\n\nUSER]REPLY[MORE]"
+
+    def test_a_template_for_a_single_question_gets_the_conversation_as_text(self) -> None:
+        told = "User: USER\n\nAssistant: REPLY\n\nUser: MORE"
+        assert filled(SYSTEMLESS, TWO) == f"[SYS\n\n{told}]"
 
     def test_the_models_own_tokens_are_given_to_the_template(self) -> None:
-        assert filled(ChatTemplate.render(ALTERNATING, bos="<bos>", eos="")).startswith("<bos><turn>user\n")
+        assert filled(ALTERNATING, bos="<bos>").startswith("<bos><turn>user\n")
 
     @pytest.mark.parametrize(
         "source",
@@ -57,17 +85,18 @@ class TestTemplate:
             "{% for m in messages %}{{ m.content }}{{ m.content }}{% endfor %}",
         ],
     )
-    def test_an_unusable_template_is_replaced_by_a_plain_one(self, source: str | None) -> None:
-        assert ChatTemplate.render(source, bos="", eos="") == ChatTemplate.plain()
+    def test_an_unusable_template_is_replaced_by_blank_lines(self, source: str | None) -> None:
+        assert filled(source) == "SYS\n\nUSER\n\n"
+        assert filled(source, TWO) == "SYS\n\nUser: USER\n\nAssistant: REPLY\n\nUser: MORE\n\n"
 
     def test_a_model_that_can_be_asked_not_to_think_is_asked(self) -> None:
         qwen = CHATML + "{% if enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
-        template = ChatTemplate.render(qwen, bos="", eos="")
-        assert template.segments[-1].text.endswith("<think>\n\n</think>\n\n")
-        assert not template.opens_thinking
+        found = layout(qwen)
+        assert found.segments[-1].text.endswith("<think>\n\n</think>\n\n")
+        assert not found.opens_thinking
 
     def test_a_template_that_opens_a_thought_is_noticed(self) -> None:
-        assert ChatTemplate.render(CHATML + "<think>\n{% endif %}", bos="", eos="").opens_thinking
+        assert layout(CHATML + "<think>\n{% endif %}").opens_thinking
 
 
 class TestThinking:

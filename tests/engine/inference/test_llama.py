@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import builtins
+import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,8 +16,9 @@ import pytest
 from tiny_gguf import CHAT_TEMPLATE, build
 
 from quire_engine.errors import GenerationError, ModelError
-from quire_engine.inference import llama
+from quire_engine.inference import llama_runtime, sampling
 from quire_engine.inference.llama import LlamaModel
+from quire_engine.records import Message, PromptRead
 from quire_engine.settings import AnswerSettings
 
 SETTINGS = AnswerSettings(threads=1)
@@ -36,10 +39,31 @@ def load(tmp_path: Path) -> Iterator[Load]:
         model.close()
 
 
-def say(
-    model: LlamaModel, system: str = "the", user: str = "cat", max_tokens: int = 20, **options: str
-) -> str:
-    return "".join(model.stream(system, user, max_tokens=max_tokens, **options))
+def asked(user: str = "cat", system: str = "the") -> list[Message]:
+    return [Message("system", system), Message("user", user)]
+
+
+def say(model: LlamaModel, user: str = "cat", max_tokens: int = 20, **options: Any) -> str:
+    return "".join(written(model, asked(user), max_tokens, **options))
+
+
+def written(model: LlamaModel, messages: list[Message], max_tokens: int = 20, **options: Any) -> list[str]:
+    pieces = model.stream(messages, max_tokens=max_tokens, **options)
+    return [piece for piece in pieces if isinstance(piece, str)]
+
+
+def readings(model: LlamaModel, messages: list[Message]) -> list[PromptRead]:
+    pieces = model.stream(messages, max_tokens=1)
+    return [piece for piece in pieces if isinstance(piece, PromptRead)]
+
+
+def tokens_of(model: LlamaModel, messages: list[Message]) -> list[int]:
+    return model.vocabulary.prompt(messages)
+
+
+def to_the_reply(stream: Iterator[PromptRead | str]) -> None:
+    while not isinstance(next(stream), str):
+        pass
 
 
 def evaluated(model: LlamaModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -63,14 +87,14 @@ class TestLoading:
             assert model.name == expected
             model.close()
 
-    def test_the_context_is_the_smaller_of_setting_and_training_without_the_template(
-        self, load: Load
-    ) -> None:
+    def test_the_context_is_the_smaller_of_setting_and_training(self, load: Load) -> None:
         trained = load(context=600)
         limited = load(AnswerSettings(context_tokens=512, threads=1), context=4096)
-        overhead = 600 - trained.context
-        assert 0 < overhead < 40
-        assert limited.context == 512 - overhead
+        assert (trained.context, limited.context) == (600, 512)
+
+    def test_a_model_is_known_by_the_digest_of_its_file(self, load: Load, tmp_path: Path) -> None:
+        model = load()
+        assert model.sha256 == hashlib.sha256((tmp_path / "model0.gguf").read_bytes()).hexdigest()
 
     def test_loading_writes_nothing_and_leaves_the_standard_streams_alone(
         self, load: Load, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -151,7 +175,7 @@ class TestRefusing:
         self.refused(path, "cannot load", "blk.1.ffn_up")
 
     def test_too_little_memory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(llama, "_available_memory", lambda: 1e5)
+        monkeypatch.setattr(llama_runtime, "_available_memory", lambda: 1e5)
         self.refused(build(tmp_path / "model.gguf"), "memory", "answer.context_tokens")
 
     def test_a_context_that_cannot_be_allocated(
@@ -169,7 +193,7 @@ class TestStreaming:
     def test_a_scripted_model_says_its_text_and_stops_by_itself(self, load: Load) -> None:
         text = "Cats sleep all day [1]. The dog sleeps in the garden [2]. All day!"
         model = load(says=text)
-        pieces = list(model.stream("You answer.", "What do cats do?", max_tokens=100))
+        pieces = written(model, asked("What do cats do?", "You answer."), 100)
         assert "".join(pieces) == text
         assert len(pieces) > 10
 
@@ -195,7 +219,7 @@ class TestStreaming:
             *(cat[i : i + 1] for i in range(3)),
         ]
         model = load(says=pieces)
-        streamed = list(model.stream("a", "b", max_tokens=50))
+        streamed = written(model, asked(), 50)
         assert "".join(streamed) == "Snow: ☃ cat: 猫"
         assert "☃" in streamed
         assert "�" not in "".join(streamed)
@@ -210,13 +234,6 @@ class TestStreaming:
     def test_thoughts_are_left_out(self, load: Load) -> None:
         assert say(load(says="<think> what now? </think> Cats sleep.")) == "Cats sleep."
 
-    def test_a_grammar_restricts_the_reply(self, load: Load) -> None:
-        assert set(say(load(), grammar='root ::= "ca" [ab]+')[2:]) <= {"a", "b"}
-
-    def test_a_malformed_grammar_is_an_error(self, load: Load) -> None:
-        with pytest.raises(GenerationError, match="grammar"):
-            say(load(), grammar="root = ]")
-
     def test_a_model_without_a_template_answers(self, load: Load) -> None:
         assert say(load(chat_template=None)) != ""
 
@@ -224,12 +241,13 @@ class TestStreaming:
 class TestContext:
     def test_the_fullest_prompt_is_answered_and_one_token_more_is_an_error(self, load: Load) -> None:
         model = load()
-        room = model.context - 5 - model.count_tokens("the")
+        room = model.context - 5 - model.prompt_tokens(asked(""))
         user = "x" * room
         assert model.count_tokens(user) == room
-        list(model.stream("the", user, max_tokens=5))
+        assert model.prompt_tokens(asked(user)) == model.context - 5
+        say(model, user, max_tokens=5)
         with pytest.raises(GenerationError, match=r"answer\.context_tokens") as caught:
-            list(model.stream("the", user + "x", max_tokens=5))
+            say(model, user + "x", max_tokens=5)
         assert "\n" not in str(caught.value)
 
     def test_an_overflow_does_not_harm_the_next_reply(self, load: Load) -> None:
@@ -252,22 +270,47 @@ class TestContext:
 
 
 class TestPrefixReuse:
+    PASSAGES = "the cat sleeps in the garden. " * 8
+
     def test_only_what_differs_is_evaluated_again(self, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
         model = load()
         counts = evaluated(model, monkeypatch)
-        passages = "the cat sleeps in the garden. " * 8
-        say(model, user=passages + "who?", max_tokens=1)
+        say(model, self.PASSAGES + "who?", max_tokens=1)
         whole = sum(counts)
         counts.clear()
-        say(model, user=passages + "when?", max_tokens=1)
+        say(model, self.PASSAGES + "when?", max_tokens=1)
         assert sum(counts) < 20 < whole
+
+    def test_a_prompt_that_grows_costs_what_it_grew_by_and_its_end(
+        self, load: Load, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model, question = load(context=2048), "\n\nWho sleeps?"
+        counts = evaluated(model, monkeypatch)
+        first, second = asked(self.PASSAGES + question), asked(self.PASSAGES * 2 + question)
+        assert [event.done for event in readings(model, first)] == [0, 128, model.prompt_tokens(first)]
+        counts.clear()
+        events = readings(model, second)
+        grown = model.prompt_tokens(second) - model.prompt_tokens(first)
+        end = model.prompt_tokens(first) - model.prompt_tokens(asked(self.PASSAGES)) + 3  # the turn's end
+        assert sum(counts) == events[-1].total - events[0].known
+        assert grown <= sum(counts) <= grown + end
+        assert events[-1] == PromptRead(events[-1].total, model.prompt_tokens(second), events[0].known)
+
+    def test_a_follow_up_costs_what_was_said_since(self, load: Load) -> None:
+        ends_as_replies_begin = CHAT_TEMPLATE.replace("<|assistant|>", "<|start|>assistant\n")
+        model = load(context=2048, chat_template=ends_as_replies_begin)
+        first = asked(self.PASSAGES + "Who sleeps?")
+        reply = say(model, self.PASSAGES + "Who sleeps?")
+        follow = [*first, Message("assistant", reply), Message("user", "When?")]
+        read = readings(model, follow)[0]
+        assert read.known >= model.prompt_tokens(first)
+        assert read.total == model.prompt_tokens(follow)
 
     def test_a_reused_prefix_gives_the_same_reply_as_a_fresh_model(self, load: Load) -> None:
         used, fresh = load(), load()
-        passages = "the cat sleeps in the garden. " * 8
-        say(used, user=passages + "who?")
-        say(used, user=passages)
-        assert say(used, user=passages + "when?") == say(fresh, user=passages + "when?")
+        say(used, self.PASSAGES + "who?")
+        say(used, self.PASSAGES)
+        assert say(used, self.PASSAGES + "when?") == say(fresh, self.PASSAGES + "when?")
 
     def test_the_same_prompt_again_gives_the_same_reply(self, load: Load) -> None:
         model = load()
@@ -281,9 +324,8 @@ class TestCancellation:
     ) -> None:
         model = load()
         counts = evaluated(model, monkeypatch)
-        stream = model.stream("the", "cat", max_tokens=200)
-        while not next(stream):
-            pass
+        stream = model.stream(asked(), max_tokens=200)
+        to_the_reply(stream)
         stream.close()  # type: ignore[attr-defined]
         assert len(counts) < 10
         assert say(model) == say(load())
@@ -293,34 +335,112 @@ class TestCancellation:
     ) -> None:
         model = load(context=2048)
         counts = evaluated(model, monkeypatch)
-        stream = model.stream("the", "x" * 1500, max_tokens=5)
-        assert next(stream) == ""
+        stream = model.stream(asked("x" * 1500), max_tokens=5)
+        assert [next(stream), next(stream)][0].done == 0  # type: ignore[union-attr]
         stream.close()  # type: ignore[attr-defined]
         assert sum(counts) < 200
         assert say(model) == say(load(context=2048))
 
     def test_closing_the_model_ends_a_running_generation(self, load: Load) -> None:
         model = load()
-        stream = model.stream("the", "cat", max_tokens=200)
+        stream = model.stream(asked(), max_tokens=200)
         next(stream)
         model.close()
         with pytest.raises(GenerationError, match="closed"):
             list(stream)
 
-    def test_threads_get_their_own_replies_one_after_the_other(self, load: Load) -> None:
+    def test_one_reply_is_generated_at_a_time(self, load: Load) -> None:
         model = load()
-        users = ["cat", "dog", "garden", "water"]
-        expected = {user: say(model, user=user) for user in users}
-        found: dict[str, str] = {}
-        threads = [
-            threading.Thread(target=lambda user=user: found.update({user: say(model, user=user)}))
-            for user in users
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert found == expected
+        stream = model.stream(asked(), max_tokens=200)
+        next(stream)
+        with pytest.raises(GenerationError, match="another answer"):
+            say(model)
+        stream.close()  # type: ignore[attr-defined]
+        assert say(model)
+
+    def test_a_reply_that_is_not_wanted_ends_quietly(self, load: Load) -> None:
+        model, pieces = load(), list[str]()
+        stream = model.stream(asked(), max_tokens=200, cancelled=lambda: len(pieces) == 3)
+        for piece in stream:
+            if isinstance(piece, str):
+                pieces.append(piece)
+        assert len(pieces) == 3
+        assert say(model) == say(load())
+
+    def test_what_is_being_computed_is_broken_off(self, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+        """llama.cpp itself stops, and what it had read before is still known."""
+        model, fresh = load(context=2048), load(context=2048)
+        evaluate, steps, stopped, cancelled = model._llama.eval, list[int](), threading.Event(), list[str]()
+
+        def flagged(flag: Callable[[], None] = model._abort.set) -> None:
+            flag()
+            stopped.set()
+
+        def broken_off(tokens: list[int]) -> None:
+            steps.append(len(tokens))
+            if len(steps) == 3:
+                cancelled.append("now")
+                assert stopped.wait(30)  # whoever looks does so while the model computes
+            evaluate(tokens)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(model._abort, "set", flagged)
+            patch.setattr(model._llama, "eval", broken_off)
+            long = asked("x" * 1500)
+            found = list(model.stream(long, max_tokens=5, cancelled=lambda: bool(cancelled)))
+        assert len(steps) == 3
+        assert found[-1] == PromptRead(sum(steps[:2]), model.prompt_tokens(long), 0)
+        assert readings(model, long)[0].known == sum(steps[:2])
+        assert say(model) == say(fresh)
+
+
+class TestGrammar:
+    def test_it_restricts_the_reply(self, load: Load) -> None:
+        assert set(say(load(), grammar='root ::= "ca" [ab]+')[2:]) <= {"a", "b"}
+
+    def test_a_reply_that_it_allows_is_never_chosen_again(
+        self, load: Load, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def forbidden(*_: object) -> int:
+            raise AssertionError("the grammar went through the vocabulary")
+
+        monkeypatch.setattr(sampling.Sampler, "_allowed", forbidden)
+        text = "Cats sleep all day [1]."
+        assert say(load(says=text), grammar='root ::= [A-Z] [a-z ]+ "[" [1-3] "]."') == text
+
+    @pytest.mark.parametrize("temperature", [0.0, 1.5])
+    def test_the_choice_is_that_from_all_allowed_tokens(
+        self, load: Load, monkeypatch: pytest.MonkeyPatch, temperature: float
+    ) -> None:
+        grammar = 'root ::= ([a-f] | " the" | " cat")+'
+        settings = AnswerSettings(temperature=temperature, seed=7, threads=1)
+        few = say(load(settings, vocabulary=2000), grammar=grammar)
+        monkeypatch.setattr(sampling, "_FEW", 10**6)
+        assert few == say(load(settings, vocabulary=2000), grammar=grammar)
+        assert re.fullmatch("([a-f]| the| cat)+", few)
+
+    def test_it_ends_the_reply(self, load: Load) -> None:
+        assert say(load(), grammar='root ::= "the cat" | "a dog"') in ("the cat", "a dog")
+
+    def test_one_that_leaves_no_words_is_an_error(self, load: Load) -> None:
+        model = load()
+        with pytest.raises(GenerationError, match="grammar"):
+            say(model, grammar='root ::= "ca" [^\x00-\U0010ffff]')
+        assert say(model) == say(load())
+
+    @pytest.mark.parametrize("grammar", ["root = ]", 'other ::= "a"', "root ::= root"])
+    def test_a_malformed_one_is_an_error(self, load: Load, grammar: str) -> None:
+        with pytest.raises(GenerationError, match="grammar"):
+            say(load(), grammar=grammar)
+
+    def test_thoughts_are_free(self, load: Load) -> None:
+        model = load(says="<think> what now? </think> Cats sleep.", chat_template=CHAT_TEMPLATE + "<think>")
+        assert model.vocabulary.layout(asked()).opens_thinking
+        model = load(
+            says=["hmm", "</think>", "Cats", " sleep."],
+            chat_template=CHAT_TEMPLATE.replace("<|assistant|>", "<think><|assistant|>"),
+        )
+        assert say(model, grammar='root ::= "Cats" [ .a-z]*') != ""
 
 
 class TestHostileText:
@@ -328,12 +448,12 @@ class TestHostileText:
 
     def test_control_tokens_written_in_a_note_stay_text(self, load: Load) -> None:
         model = load()
-        structure = model._prompt("", "")
-        tokens = model._prompt(self.CONTROL, "the cat " + self.CONTROL)
-        own = [token for token in structure if model._is_structural(token)]
+        structure = tokens_of(model, asked("", ""))
+        tokens = tokens_of(model, asked("the cat " + self.CONTROL, self.CONTROL))
+        own = [token for token in structure if model.vocabulary.is_structural(token)]
         assert len(own) == 6
-        assert [token for token in tokens if model._is_structural(token)] == own
-        text = model._llama.detokenize(model._tokenize(self.CONTROL)).decode()
+        assert [token for token in tokens if model.vocabulary.is_structural(token)] == own
+        text = model._llama.detokenize(model.vocabulary.tokens(self.CONTROL)).decode()
         assert text.replace("\u2060", "") == self.CONTROL
 
     def test_a_control_token_cannot_be_spelled_out_of_ordinary_pieces(self, load: Load) -> None:
@@ -341,15 +461,15 @@ class TestHostileText:
         pieces = ["<|", "en", "end", "d|", "end|", "|>", "end|>", "</", "s>", "<|end", "<|end|"]
         model = load(vocabulary=pieces)
         raw = model._llama.tokenize(b"a<|end|>b</s>", add_bos=False, special=False)
-        assert any(llama_cpp.llama_vocab_is_control(model._vocab, token) for token in raw)
-        tokens = model._tokenize("a<|end|>b</s>")
-        assert not any(llama_cpp.llama_vocab_is_control(model._vocab, token) for token in tokens)
+        assert any(llama_cpp.llama_vocab_is_control(model.vocabulary.pointer, token) for token in raw)
+        tokens = model.vocabulary.tokens("a<|end|>b</s>")
+        assert not any(llama_cpp.llama_vocab_is_control(model.vocabulary.pointer, token) for token in tokens)
 
     def test_a_note_cannot_imitate_the_templates_messages(self, load: Load) -> None:
         template = CHAT_TEMPLATE.replace("{{ message['content'] }}", "{{ message['content'] | trim }}")
         model = load(chat_template=template)
         assert say(model, user="{{ 7 * 7 }} {% for x in y %}") != ""
-        assert model._llama.detokenize(model._tokenize("{{ 7 * 7 }}")).decode() == "{{ 7 * 7 }}"
+        assert model._llama.detokenize(model.vocabulary.tokens("{{ 7 * 7 }}")).decode() == "{{ 7 * 7 }}"
 
     @pytest.mark.parametrize("text", ["", "\x00\x00", "\ud800", "𝕏🐈‍⬛ é", "\x1b[2J", " " * 50])
     def test_any_text_can_be_counted_and_answered(self, load: Load, text: str) -> None:
