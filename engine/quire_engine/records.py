@@ -474,17 +474,53 @@ class Citation:
     """0 to 1: how well the quote supports the sentence that cites it."""
 
 
+Tier = Literal["critical", "important", "relevant", "supplementary"]
+
+
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """One load of context."""
+    """One load of context: the passages of a tier, and what is enough or lacks after it."""
 
-    tier: Literal["critical", "important", "relevant", "supplementary"]
+    tier: Tier
     chunks: int
+    """Passages that this wave added."""
     tokens: int
+    """Tokens that it added, as the reader counts them: the language model, else the embedding model."""
     sufficiency: float
-    """0 to 1."""
+    """0 to 1: how far the measure that lacks most is from its threshold; 1 when all reach theirs."""
     stop_reason: str | None
-    """Why no further wave followed; ``None`` when one did."""
+    """Why loading stopped here; ``None`` when the next wave followed at once."""
+    coverage: float = 0.0
+    """The share of the question's concepts (rare words, names, numbers) that was met so far, 0 to 1."""
+    confidence: float = 0.0
+    """How likely the best of what was read so far answers the question, calibrated, 0 to 1."""
+    clarity: float = 0.0
+    """How far the two best sentences so far stand out from all others, 0 to 1."""
+    completeness: float = 0.0
+    """The share of the question's parts that have support so far, 0 to 1."""
+    scores: tuple[float, ...] = ()
+    """The hits' scores, of the passages that this wave added."""
+    cause: str = ""
+    """Why the wave was loaded: what lacked before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """A passage, or part of one, that was found and not read, or not in full."""
+
+    path: str
+    start_line: int
+    end_line: int
+    reason: str
+    """In words for the user: that it did not fit, repeats another, was shortened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,12 +536,26 @@ class Answer:
     generation: int
     incomplete: bool
     hits: tuple[Hit, ...] = ()
-    """What the answer was made from, best first."""
+    """What was found for the question, best first; the waves read as much of it as was needed."""
     timings: Mapping[str, float] = field(default_factory=dict)
     left_out: int = 0
     """Passages that were found but do not stand in their notes any more."""
     plan: Plan | None = None
     """How the question was understood and searched; ``None`` when there was nothing to search for."""
+    confidence: float = 0.0
+    """How likely the notes answer the question at all, calibrated, 0 to 1."""
+    standalone: str = ""
+    """What a follow-up question was understood to ask; empty when it was taken as it stands."""
+    conversation: str = ""
+    """The id of the conversation that it belongs to; empty when none is kept."""
+    omitted: tuple[Omission, ...] = ()
+    """What would have been read, had there been room."""
+    messages: tuple[Message, ...] = ()
+    """The last prompt for the language model; empty for an extractive answer."""
+    reply: str = ""
+    """What the language model wrote to it, before anything was checked."""
+    notes: tuple[str, ...] = ()
+    """What the user should know beside the answer, a line each: that it could not be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -518,6 +568,25 @@ class HitsFound:
 @dataclass(frozen=True, slots=True)
 class WaveLoaded:
     wave: Wave
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The language model is busy with other questions."""
+
+    position: int
+    """How many are before this one; 0 when it is this one's turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRead:
+    """How far the language model has read its prompt."""
+
+    done: int
+    """Tokens that are read, those that it knew from before included."""
+    total: int
+    known: int
+    """Tokens that it did not have to read again, since the prompt begins as the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -534,7 +603,55 @@ class AnswerFinished:
     answer: Answer
 
 
-AnswerEvent = HitsFound | WaveLoaded | AnswerText | AnswerFinished
+AnswerEvent = HitsFound | WaveLoaded | Queued | PromptRead | AnswerText | AnswerFinished
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question and its answer in a conversation."""
+
+    number: int
+    """From 1."""
+    asked: float
+    """Unix seconds."""
+    question: str
+    standalone: str
+    """As `Answer.standalone`."""
+    text: str
+    status: AnswerStatus
+    citations: tuple[Citation, ...]
+    model: str
+    generation: int
+    prompt: str = ""
+    """The message to the language model that asked this turn's question; empty for an extractive answer, for
+    one that abstains, and in all but the last turns of a conversation."""
+    reply: str = ""
+    """As `Answer.reply`; empty where `prompt` is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Questions that follow on each other."""
+
+    id: str
+    title: str
+    """Its first question."""
+    started: float
+    """Unix seconds."""
+    updated: float
+    turns: tuple[Turn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationEntry:
+    """A conversation in a list."""
+
+    id: str
+    title: str
+    started: float
+    updated: float
+    turns: int
+
 
 # ----------------------------------------------------------------------------------------------- models
 
@@ -632,6 +749,64 @@ class EvalReport:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """What was answered to one question whose answer is known."""
+
+    id: str
+    question: str
+    kind: str
+    """``answerable``, ``offvault`` or what its line says."""
+    answerable: bool
+    fields: Mapping[str, str]
+    """What else its line says: ``lang`` and the like."""
+    answers: tuple[str, ...]
+    """Texts of which one should stand in the answer; none where the question has only a place."""
+    places: tuple[str, ...]
+    """What should be cited: notes, blocks as ``path#^block``, or what holds a line as ``path#L12``."""
+    status: AnswerStatus
+    text: str
+    cited: tuple[str, ...]
+    """``path:first-last`` line of each citation, in order."""
+    confidence: float
+    measures: Mapping[str, float]
+    """Those that apply to the question; ``correct``, ``waves`` and ``context_tokens`` always do."""
+    timings: Mapping[str, float]
+    """Milliseconds from the question to the ``first_text`` and to the end (``total``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerReport:
+    """Averages over answered questions."""
+
+    questions: int
+    model: str
+    """The language model's name, or ``extractive``."""
+    measures: Mapping[str, float | None]
+    """By the names in docs/evaluation.md; ``None`` for one that no question tells of."""
+    intervals: Mapping[str, tuple[float, float]]
+    """95 % confidence intervals of the shares among them."""
+    statuses: Mapping[str, int]
+    """How many answers are ``supported``, ``partial`` and ``abstained``."""
+    curve: tuple[tuple[float, float, float], ...]
+    """Risk against coverage: (share of all questions that are answered, share of wrong ones among these,
+    least confidence of these), by rising coverage."""
+    generation: int = 0
+    """Of the index that was asked."""
+    results: tuple[AnswerResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a requirement of a judged set is met."""
+
+    requirement: str
+    """As its eval.toml says it."""
+    found: float | None
+    """``None`` when no question tells."""
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EvalRun:
     """An evaluation query by query, with what it was made with, to be kept and compared."""
 
@@ -645,6 +820,10 @@ class EvalRun:
     """Those that may change what is found, by section."""
     unit: Literal["note", "block"]
     results: tuple[QueryResult, ...]
+    """None where only answers were measured."""
+    model: str = ""
+    """What wrote the answers; empty where only retrieval was measured."""
+    answers: tuple[AnswerResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -702,3 +881,37 @@ class Comparison:
     """Milliseconds then and now, by the names in `EvalReport.retrieval`."""
     changes: tuple[QueryChange, ...]
     """One for each query, the largest loss of nDCG@10 first, the largest win last."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChange:
+    """The answer to one question in two runs."""
+
+    id: str
+    question: str
+    then: float
+    """1 when it was handled right (`AnswerResult.measures`, ``correct``), else 0."""
+    now: float
+    status_then: AnswerStatus
+    status_now: AnswerStatus
+    text_then: str
+    text_now: str
+    cited_then: tuple[str, ...]
+    cited_now: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerComparison:
+    """The answers of two runs, over the questions that both have."""
+
+    questions: int
+    only_now: int
+    """Questions that the earlier run lacks, or judges otherwise."""
+    only_then: int
+    measures: Mapping[str, Difference]
+    """Each over the questions that it applies to in both runs."""
+    latencies: Mapping[str, tuple[float, float]]
+    """Milliseconds then and now, by the names in `AnswerReport.measures`."""
+    changes: tuple[AnswerChange, ...]
+    """One for each question whose text or citations changed; those that went wrong first, those that came
+    right last."""

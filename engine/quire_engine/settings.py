@@ -19,7 +19,7 @@ from quire_engine.errors import ConfigError
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ScanSettings(_Section):
@@ -79,7 +79,20 @@ class AnswerSettings(_Section):
     gpu_layers: int = Field(default=0, ge=-1)
     """Layers of the language model on the GPU; -1 means all."""
     threads: int = Field(default=0, ge=0)
-    """CPU threads; 0 means all cores."""
+    """The language model's CPU threads; 0: all cores read the prompt, and all but one write the answer.
+
+    llama.cpp's threads spin while they wait for each other: one that shares its core holds up all.
+    """
+    unload_minutes: float = Field(default=10.0, gt=0)
+    """The language model's memory is given back after so long without a question."""
+    max_waves: int = Field(default=0, ge=0)
+    """The most loads of context for an answer; 0: as many as the question's strategy allows."""
+    budget_tokens: int = Field(default=0, ge=0)
+    """The most tokens of passages that an answer reads; 0: what fits, and at most ten passages."""
+    budget_seconds: float = Field(default=0, ge=0)
+    """After so long no further context is loaded; 0: no limit."""
+    history: bool = True
+    """Whether conversations are kept, on this machine."""
 
 
 class EngineSettings(_Section):

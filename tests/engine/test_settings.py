@@ -95,6 +95,12 @@ class TestLoad:
             ("[answer]\nmodle = 'x'\n", r"'answer\.modle': there is no such setting"),
             ("volt = 'x'\n", "'volt': there is no such setting"),
             ("[answer]\nsentences = 11\n", r"'answer\.sentences': Input should be less than or equal to 10"),
+            (
+                "[answer]\nunload_minutes = inf\n",
+                r"'answer\.unload_minutes': Input should be a finite number",
+            ),
+            ("[engine]\nidle_minutes = nan\n", r"'engine\.idle_minutes': Input should be a finite number"),
+            ("[retrieval.weights]\ncosine = inf\n", r"'retrieval\.weights\.cosine': Input should be"),
             ("[answer]\nsentences = 0\nseed = 'x'\n", r"\(and 1 more\)"),
             ("answer = 3\n", "'answer': Input should be"),
             ("[answer\n", "is not valid TOML"),
