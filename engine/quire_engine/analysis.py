@@ -11,10 +11,10 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import chain, islice
+from itertools import chain, islice, product
 from operator import add
 
-from quire_engine.language_tables import COMMON_WORDS
+from quire_engine.language_tables import ASKING, COMMON_WORDS
 from quire_engine.languages import LATIN, detect_language
 from quire_engine.stemming import ALGORITHMS, stem, stemmed_as
 
@@ -102,8 +102,14 @@ def single_terms(text: str) -> set[str]:
 
 
 def query_terms(text: str, language: str = "") -> list[str]:
-    """The distinct terms of a question, in order; stop words only when there is nothing else."""
-    return list(dict.fromkeys(terms(text, language) or terms(text, language, keep_stop_words=True)))
+    """The distinct terms of a question, in order; stop words only when there is nothing else.
+
+    Question words of scripts without spaces are left out likewise, before pairs are made: no text has those.
+    """
+    for asked, keep in product((_without_asking(text), text), (False, True)):
+        if found := terms(asked, language, keep_stop_words=keep):
+            return list(dict.fromkeys(found))
+    return []
 
 
 def query_alternatives(text: str, held: Sequence[str] = ()) -> list[Alternatives]:
@@ -111,16 +117,16 @@ def query_alternatives(text: str, held: Sequence[str] = ()) -> list[Alternatives
 
     ``held`` are the languages, of those in `OWN_STEMS`, that chunks of the index are analysed as: a word is
     looked for in each chunk by the rules of the chunk's language, since names have none and that of a short
-    question is easily mistaken. Stop words of the question's language count only when there is nothing else.
+    question is easily mistaken. Stop words of the question's language, and what `query_terms` leaves out,
+    count only when there is nothing else.
     """
     language = detect_language(text)
     own = _terms_of_words(_analysed_as(language))
     codes = sorted(("", *held), key=lambda code: code != language)
     analysed = [_terms_of_words(_analysed_as(code))[True] for code in codes]
-    words = _WORD.findall(text)
-    for keep in (False, True):
+    for asked, keep in product((_without_asking(text), text), (False, True)):
         found: dict[str, dict[str, tuple[str, ...]]] = {}
-        for word in words:
+        for word in _WORD.findall(asked):
             if own[keep][word]:
                 for terms_of_part in zip(*(known[word] for known in analysed), strict=True):
                     group = found.setdefault(terms_of_part[0], {})
@@ -130,6 +136,19 @@ def query_alternatives(text: str, held: Sequence[str] = ()) -> list[Alternatives
         if found:
             return list(found.values())
     return []
+
+
+def _without_asking(text: str) -> str:
+    """``text`` with spaces for the words that make a question of it, where they stand anywhere."""
+    if text.isascii() or not _UNSPACED.search(text):
+        return text
+    words = _asking().get(detect_language(text))
+    return words.sub(" ", text) if words else text
+
+
+@cache
+def _asking() -> Mapping[str, re.Pattern[str]]:
+    return {language: re.compile(pattern) for language, pattern in ASKING.items()}
 
 
 def reading_trust(readability: float) -> float:

@@ -225,5 +225,27 @@ class TestQueryTerms:
         assert query_terms("To be or not to be") == ["to", "be", "or", "not"]
         assert {"to", "be", "or", "not"} <= STOP_WORDS
 
+    @pytest.mark.parametrize(
+        ("question", "words"),
+        [
+            ("如何早起？", "早起"),
+            ("番茄工作法是什么？", "番茄工作法"),
+            ("什么是卡片笔记？", "卡片笔记"),
+            ("笔记软件有哪些？", "笔记软件"),
+            ("請問為什麼要寫日記呢？", "要寫日記"),
+            ("吗啡和几何是什么？", "吗啡和几何"),
+            ("量子力学とは何ですか", "量子力学"),
+            ("フランクは誰ですか？", "フランク"),
+            ("한글은 언제입니까?", "한글은"),
+        ],
+    )
+    def test_words_that_make_a_question_are_cut_out(self, question: str, words: str) -> None:
+        assert query_terms(question) == terms(words)
+        assert query_alternatives(question) == [{term: ("",)} for term in terms(words)]
+
+    def test_they_count_when_there_is_nothing_else(self) -> None:
+        assert query_terms("什么？") == terms("什么")
+        assert query_alternatives("什么？") == [{"什么": ("",)}]
+
     def test_of_a_question_without_words_there_are_none(self) -> None:
         assert query_terms("?!") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import pairwise
@@ -17,6 +18,7 @@ from quire_engine.chunking.spans import (
     merge_markers,
     row_spans,
     sentences_of_long,
+    spans_within,
 )
 from quire_engine.interfaces import TokenCounter
 from quire_engine.markup import plain, without_block_id
@@ -25,6 +27,8 @@ from quire_engine.records import Block, BlockKind, Chunk, Note, Span
 _VERBATIM = frozenset({BlockKind.CODE, BlockKind.MATH, BlockKind.HTML})
 _WHOLE = _VERBATIM | {BlockKind.TABLE, BlockKind.LIST_ITEM}
 """Kinds that are cut only when one of them alone exceeds the budget."""
+_OUTLINE = re.compile(r"(?:\t| {4})[ \t]*+[-*+][ \t]")
+"""What CommonMark takes for indented code, and outliners write for a list under no other."""
 _WITHOUT_TEXT = frozenset({BlockKind.PROPERTIES, BlockKind.HEADING})
 _SPECIAL_TOKENS = 2
 _HEADING_SHARE = 4
@@ -100,7 +104,7 @@ class Chunker:
             text = note.text[origin:end]
             if block.kind is BlockKind.TABLE:
                 spans = row_spans(text)
-            elif block.kind in _VERBATIM:
+            elif block.kind in _VERBATIM and not _OUTLINE.match(text):
                 spans = [(0, len(text))]
             else:
                 text = without_block_id(text)
@@ -143,7 +147,7 @@ class Chunker:
             if len(unit.sentences) > 1:  # a table's header stands before them and is not to be lost
                 parts = [(unit.start, unit.sentences[0][1]), *unit.sentences[1:]]
             pieces = [
-                Unit(s, e, [(s, e)], unit.block, prose=False, tokens=c)
+                Unit(s, e, spans_within(unit.sentences, s, e) or [(s, e)], unit.block, prose=False, tokens=c)
                 for s, e, c in self._split(text, unit.start, unit.end, limit, parts)
             ]
             pieces[0].hard = unit.hard

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+from quire_engine.analysis import STOP_WORDS
+from quire_engine.language_tables import COMMON_WORDS
 
 _ABBREVIATIONS = frozenset(
     "al approx bzw ca cf co corp dept dr ed eds eg e.g est etc gen gov hr i.e ie inc jr lt ltd mr mrs ms mt "
@@ -37,8 +41,30 @@ _UNSPACED = re.compile(rf"{_ANY.pattern}|(?<=[{_UNMARKED}])(?P<space>[ \t]+)(?=[
 _HAS_UNMARKED = re.compile(f"[{_UNMARKED}]")
 _NEXT_WORD = re.compile(r"\w{1,20}")
 _LAST_WORD = re.compile(r"[^\W_][\w.]*$")
+_LINK = re.compile(
+    # one with words, in which an image may stand; [[a note]]; <an address>
+    r"\[[^\[\]\n]{0,1000}+(?:!?\[[^\[\]\n]{0,1000}+\](?:\([^()\s]{0,2000}+\))?[^\[\]\n]{0,1000}+)?+\]"
+    r"\((?:<[^<>\n]{0,2000}+>|[^()\s]{0,2000}+(?:\([^()\s]{0,500}+\)[^()\s]{0,2000}+)?+)"
+    r"(?:[ \t]++(?:\"[^\"\n]{0,500}+\"|'[^'\n]{0,500}+'))?+[ \t]*+\)"
+    r"|\[\[[^\[\]\n]{1,1000}+\]\]"
+    r"|<[A-Za-z][A-Za-z0-9+.-]{1,31}+:[^<>\s]{0,2000}+>"
+)
+_OWN_LINE = re.compile(r"[ \t>]*+(?:#\+[A-Za-z]|[\w./-]{1,60}+::(?:\s|$)|[-*+][ \t])")
+"""A line that goes on with nothing and with which nothing goes on, in outlines and in quotes: a list item, a
+property (``id:: …``), the edge of a block (``#+BEGIN_QUOTE``)."""
 _SHORT_LINE = 50
 """A line shorter than this was broken on purpose, not wrapped."""
+_LONG_LINE = 200
+"""A line longer than this was not wrapped either."""
+_LONG_SENTENCE = 600
+"""What is longer than this is no sentence over several lines, but lines without stops."""
+_MAY_BEGIN_SENTENCE = STOP_WORDS.union(*map(str.split, COMMON_WORDS.values())) - {"van", "von"}
+"""Words that are hardly ever names."""
+_NEXT_NAME = re.compile(r"[\"'“‘(]{0,3}+(\w\.|\w{1,20})")
+"""Another initial with its stop, or a word, in quotes or not."""
+_AMOUNT = re.compile(r"(?:[°º′″/%]|(?<![\d.,])(?![12]\d{3}\s)[\d.,]*\d)\s*$")
+"""Before a unit in one letter: a number that is no year, or what stands between the two."""
+_SURNAME = re.compile(r"[^\W\d_]{2,},\s*$")
 _CLAUSE_LENGTH = 60
 """Thai, Lao, Khmer and Burmese mark no sentences; a space after this many characters ends one."""
 
@@ -62,28 +88,40 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
 
 def sentence_starts(text: str) -> list[int]:
-    """Offsets at which sentences after the first begin; none of them is white space."""
+    """Offsets at which sentences after the first begin; none of them is white space, or inside a link."""
     starts: list[int] = []
-    begun = line = 0
-    for match in _pattern(text).finditer(text):
+    begun = line = position = 0
+    pattern = _pattern(text)
+    links = link_spans(text)
+    link = next(links, None)
+    while match := pattern.search(text, position):
         begin, end = match.span()
+        while link and link[1] <= begin:
+            link = next(links, None)
+        if link and link[0] <= begin:
+            position = link[1]
+            continue
+        position = end
         if text[begin] == "\n":
-            short = begin - line < _SHORT_LINE or _ink_end(text, begin) - line < _SHORT_LINE
+            ends = _ends_line(text, begun, line, begin, end)
             line = end
-            if not short and text.find("\n", begin + 1, end) < 0:
-                continue
         elif match.lastgroup == "space":
-            if end - begun < _CLAUSE_LENGTH:
-                continue
+            ends = end - begun >= _CLAUSE_LENGTH
         else:
             close = match.end("close")
-            if text.find("\n", begin + 1 if close < 0 else close, end) >= 0:
+            ends = _ends_sentence(text, match) if close >= 0 else text[end : end + 1] not in _COMMAS
+            if (at := text.find("\n", begin + 1 if close < 0 else close, end)) >= 0:
+                ends = ends or text.find("\n", at + 1, end) >= 0 or _OWN_LINE.match(text, end) is not None
                 line = end
-            if _goes_on(text, end) if close < 0 else not _ends_sentence(text, match):
-                continue
-        starts.append(end)
-        begun = end
+        if ends:
+            starts.append(end)
+            begun = end
     return starts
+
+
+def link_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of the links in ``text``, in order: ``[words](target)``, ``[[note]]`` and ``<address>``."""
+    return (match.span() for match in _LINK.finditer(text))
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -98,10 +136,19 @@ def _ink_end(text: str, end: int) -> int:
     return end
 
 
-def _goes_on(text: str, end: int) -> bool:
-    """After a stop that needs no space: 「…？」，… and [the words of a link。](its target)."""
-    following = text[end : end + 1]
-    return following in _COMMAS if following != "(" else text[end - 1] == "]"
+def _ends_line(text: str, begun: int, line: int, begin: int, end: int) -> bool:
+    """Whether the sentence from ``begun`` on ends with its last line, from ``line`` to ``begin``.
+
+    The next one begins at ``end``.
+    """
+    length = _ink_end(text, begin) - line
+    return (
+        not _SHORT_LINE <= length <= _LONG_LINE
+        or begin - begun > _LONG_SENTENCE
+        or text.find("\n", begin + 1, end) >= 0
+        or _OWN_LINE.match(text, end) is not None
+        or _OWN_LINE.match(text, line, begin) is not None
+    )
 
 
 def _ends_sentence(text: str, match: re.Match[str]) -> bool:
@@ -118,8 +165,10 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
         return True  # a stop with a space before it is a stop, whatever follows
     found = _LAST_WORD.search(before)
     word = found.group() if found else ""
-    if word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word.isupper()):
+    if word.lower() in _ABBREVIATIONS:
         return False
+    if len(word) == 1 and word.isalpha() and word.isupper():
+        return not _is_initial(before[:-1], text, end)
     if word.lower() in _BEFORE_NUMBERS and following.isdigit():
         return False
     if word.isdigit() and len(word) <= 2:
@@ -128,3 +177,20 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
         if not line.strip() or (next_word and next_word.group().lower() in _MONTHS):
             return False  # "1. Mix", "3. Oktober"
     return not following.islower()
+
+
+def _is_initial(before: str, text: str, end: int) -> bool:
+    """Whether a letter with a stop is part of a name (J. Smith; Smith, J.) or numbers what follows (A. Mix).
+
+    ``before`` stands before the letter, and ``text`` goes on at ``end``.
+    """
+    if not before.rpartition("\n")[2].strip(" \t>*+-"):
+        return True
+    following = _NEXT_NAME.match(text, end)
+    word = following[1] if following else ""
+    if word[:1].islower():
+        return True
+    if _AMOUNT.search(before):
+        return False
+    is_name = word[:1].isupper() and word.lower() not in _MAY_BEGIN_SENTENCE
+    return is_name or _SURNAME.search(before) is not None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, Any
 
-from quire_engine.chunking.rules import sentence_spans
+from quire_engine.chunking.rules import link_spans, sentence_spans
 from quire_engine.errors import ConfigError
 from quire_engine.languages import detect_language
 from quire_engine.records import Entity
@@ -93,7 +93,7 @@ class LanguageTools:
                     end -= 1
                 if start < end:
                     found.append((start, end))
-        return found
+        return _with_whole_links(text, found)
 
     def names(self, text: str, language: str | None = None) -> list[Entity]:
         """What the statistical recogniser of ``language`` finds, where one is installed.
@@ -189,6 +189,21 @@ class NameMatcher:
             return None
         doc = self._tokenizer.make_doc(name.text[:_LONGEST_NAME])
         return doc if 0 < len(doc) <= 20 else None
+
+
+def _with_whole_links(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """``spans`` of sentences, those joined that a pipeline has parted inside a link."""
+    links = link_spans(text)
+    link = next(links, None)
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        while link and link[1] <= start:
+            link = next(links, None)
+        if joined and link and link[0] < start:
+            joined[-1] = joined[-1][0], end
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _key(label: str, doc: Doc) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from operator import itemgetter
 
 SpanList = list[tuple[int, int]]
 
@@ -69,6 +70,13 @@ def row_spans(text: str) -> SpanList:
     """A table's rows without its header and the rule below it."""
     rows = line_spans(text)
     return rows[2:] if len(rows) > 2 else rows
+
+
+def spans_within(spans: SpanList, start: int, end: int) -> SpanList:
+    """The parts of ``spans``, which are in order, that lie between ``start`` and ``end``."""
+    first = bisect_right(spans, start, key=itemgetter(1))
+    last = bisect_left(spans, end, key=itemgetter(0))
+    return [(max(start, s), min(end, e)) for s, e in spans[first:last]]
 
 
 def line_spans(text: str) -> SpanList:

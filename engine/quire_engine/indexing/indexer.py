@@ -47,7 +47,7 @@ _WORTH_WORKERS = 1 << 19
 """Bytes to read from which starting worker processes pays."""
 _FIRST_GROUP, _LARGEST_GROUP = 400, 4_000
 """Chunks that are written and made searchable together: few at first, then twice as many each time."""
-_RECIPE = 3
+_RECIPE = 4
 """Raised when the same note would be parsed or cut into other passages than before."""
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
+from typing import TypeVar
 
 _PATIENCE = 0.5
 """Seconds that background work waits at most: it must come to its end as well."""
+
+
+_Step = TypeVar("_Step")
 
 
 class RightOfWay:
@@ -27,6 +32,11 @@ class RightOfWay:
         with self._changed:
             self._questions -= 1
             self._changed.notify_all()
+
+    def over(self, steps: Iterator[_Step]) -> Iterator[_Step]:
+        """``steps`` of an answer; entered from the first until they end or the iterator is closed."""
+        with self:
+            yield from steps
 
     def give_way(self) -> None:
         """Wait until no question is being answered, for a while."""

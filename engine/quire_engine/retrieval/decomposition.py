@@ -17,6 +17,10 @@ _LONGEST_SIDE = 8
 """Words of one side of a comparison."""
 _LEAST_WORDS = 4
 """Of one of several questions; characters of a script without spaces count half."""
+_LEAST_OF_CLAUSE = 3
+"""Words of a clause that asks something ("who is Ada"); one that asks which or how many needs `_LEAST_WORDS`,
+since "how many roses" only begins a question."""
+_ASKS_WHICH = re.compile(r"(?:which|whose|welche[rsnm]?|how (?:many|much)|wie ?viele?|combien de)\b")
 _QUESTION_END = re.compile(r"(?<=[?？؟])\s*")
 _ASKING = (
     "what|who|whom|whose|which|when|where|why|how|was|wer|wann|wo|warum|wie|welche[rsnm]?|qui|quand|comment|"
@@ -27,6 +31,8 @@ _ASKS = re.compile(rf"(?:(?:in|on|at|by|to|for|from|since|of) )?(?:{_ASKING})\b"
 _AND_ASKS = re.compile(
     rf"(?:,? (?:and(?: also)?|und|et|y|e(?: anche)?|и)|;) (?=(?:{_ASKING})\b)", re.IGNORECASE
 )
+_BETWEEN = re.compile(r"(?>.*\b(?:between|zwischen|entre|tra|fra|между)\b)(?!.*\b(?:and|und|et|y|e|и)\b)")
+"""What an "and" is yet to follow that begins no question."""
 _SENTENCE = re.compile(r"[:;?？؟]|[.,!] ")
 _NO_SIDE = re.compile(rf"{_SENTENCE.pattern}|\b(?:{_ASKING})\b", re.IGNORECASE)
 """What stands in a sentence, not in the name of a thing."""
@@ -37,6 +43,8 @@ _REFERS_BACK = frozenset(
     "ellas su sus esto eso esta este estos estas lo la los las egli lei loro suo sua questo questa ele ela "
     "eles elas seu isso isto он она оно они его ее их это эти этот эта ему им".split()
 )
+_PERSONS = frozenset("they them their he him his she her er sie ihr ihm ihn il elle".split())
+_WHO = frozenset("who whom whose wer wen wem qui quien chi quem кто".split())
 _ARTICLES = frozenset("el la los las lo".split())
 _SIDE = r"(?P<{}>\S+(?: \S+){{0,7}}?)"
 _ONE, _OTHER = _SIDE.format("one"), _SIDE.format("other")
@@ -81,7 +89,7 @@ def decompose(text: str) -> tuple[tuple[str, ...], bool]:
         return sides, True
     clauses = _AND_ASKS.split(text)
     # Without a question before it, "and what" begins no second one; "of what" may be said of the first.
-    if len(clauses) > 1 and _ASKS.match(folded_words(clauses[0])) and _stand_alone(clauses):
+    if len(clauses) > 1 and _ASKS.match(folded_words(clauses[0])) and _ask_apart(clauses):
         return tuple(clause.strip(" ,;") for clause in clauses), False
     return (), False
 
@@ -105,6 +113,26 @@ def _stand_alone(parts: Sequence[str]) -> bool:
     for number, part in enumerate(parts):
         refers = number > 0 and not _REFERS_BACK.isdisjoint(folded_words(part).split(" "))
         if refers or not _is_long(part) or len(set(terms(part))) < 2:
+            return False
+    return True
+
+
+def _ask_apart(clauses: Sequence[str]) -> bool:
+    """Whether each of several clauses that begin with question words asks something of its own.
+
+    Whom the first asks for, the others may speak of: the question does not name them.
+    """
+    if not 2 <= len(clauses) <= _MOST_PARTS:
+        return False
+    folded = [folded_words(clause) for clause in clauses]
+    words = [clause.split(" ") for clause in folded]
+    refers = _REFERS_BACK - (_PERSONS if words[0][0] in _WHO else frozenset())
+    if _BETWEEN.match(folded[0]) or any(not refers.isdisjoint(later) for later in words[1:]):
+        return False
+    content = [set(terms(clause)) for clause in clauses]
+    for place, (clause, own) in enumerate(zip(folded, content, strict=True)):
+        least = _LEAST_WORDS if _ASKS_WHICH.match(clause) else _LEAST_OF_CLAUSE
+        if len(words[place]) < least or not own.difference(*content[:place], *content[place + 1 :]):
             return False
     return True
 

@@ -40,7 +40,8 @@ _OPERATOR = re.compile(
 )
 _ENDING = "?!.,;:…？！。，；؟،।"
 _CLOSING = f"{_ENDING})]}}"
-_QUESTION_MARK = re.compile(r"[?？؟;]\W*$")
+_QUESTION_MARKS = "?？؟;"
+_UP_TO_LAST_WORD = re.compile(r".*\w", re.DOTALL)
 _WILD = re.compile(r"[*?\[\]#/\\]+")
 
 
@@ -126,7 +127,9 @@ def parse(text: str, now: float | None = None) -> Parsed:
 
 def is_sentence(text: str) -> bool:
     """Whether ``text`` is a question in words, and not a handful of search words."""
-    if _QUESTION_MARK.search(text) or begins_as_question(text):
+    worded = _UP_TO_LAST_WORD.match(text)
+    ending = text[worded.end() :] if worded else text
+    if any(mark in ending for mark in _QUESTION_MARKS) or begins_as_question(text):
         return True
     # Two characters of a script without spaces make about a word.
     return sum(0.5 if is_unspaced(unit) else 1.0 for unit in units(folded_words(text))) > _FEW_WORDS

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from quire_engine.analysis import fold
+from quire_engine.language_tables import ASKING
 from quire_engine.retrieval.wording import folded_words
 
 _QUESTION_WORDS = (
@@ -35,10 +36,7 @@ _QUESTION_WORDS = (
     "क्या कौन कब कहां कहाँ क्यों कैसे कितने कितना कितनी किस किसने किसे"
 )
 QUESTION_WORDS = frozenset(fold(word) for word in _QUESTION_WORDS.split())
-_INSIDE = re.compile(
-    "什么|什麼|谁|誰|何时|何時|哪|为什么|為什麼|怎么|怎麼|如何|多少|几|吗|嗎|何|いつ|どこ|なぜ|どう|どの|どんな|"
-    "いくつ|ですか|ますか|무엇|누가|누구|언제|어디|왜|어떻게|얼마|อะไร|ใคร|เมื่อไร|ที่ไหน|ทำไม|อย่างไร"
-)
+_INSIDE = re.compile("|".join(ASKING.values()))
 """Question words of languages that put them anywhere."""
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from quire_engine.records import Query, Strategy
 
-_SIMPLE = Strategy("simple", 100, 1, 10, 1, 1.0, None)
-_MODERATE = Strategy("moderate", 100, 2, 15, 2, 2.0, "simple")
-_COMPLEX = Strategy("complex", 200, 3, 20, 3, 3.0, "moderate")
+_SIMPLE = Strategy("simple", 100, 1, 10, 3, 1.0, None)
+_MODERATE = Strategy("moderate", 100, 2, 15, 3, 2.0, "simple")
+_COMPLEX = Strategy("complex", 200, 3, 20, 4, 3.0, "moderate")
 _EXPERT = Strategy("expert", 300, 4, 20, 4, 5.0, "complex")
 STRATEGIES = {strategy.name: strategy for strategy in (_SIMPLE, _MODERATE, _COMPLEX, _EXPERT)}
 """Depths for the default of 100 candidates."""

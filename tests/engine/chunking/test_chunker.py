@@ -229,6 +229,23 @@ class TestStructure:
         assert found[0] == "One ends."
         assert not any("hidden" in sentence for sentence in found)
 
+    def test_a_list_item_beyond_the_budget_keeps_its_sentences(self, small: Chunker) -> None:
+        said = GARDEN.strip().split(". ")
+        chunks = small.chunk(note(f"- {GARDEN}{ORBITS}"))
+        found = [chunk.text[start:end] for chunk in chunks for start, end in chunk.sentences]
+        assert len(chunks) > 1
+        assert found[:2] == [f"- {said[0]}.", f"{said[1]}."]
+        assert max(map(len, found)) < 120
+
+    def test_an_outline_that_is_code_to_markdown_has_sentences(self, chunker: Chunker) -> None:
+        (chunk,) = chunker.chunk(note("## Usage\n\t- Type it.\n\t  id:: 12\n\t\t- Press a key. Then wait.\n"))
+        assert [chunk.text[start:end] for start, end in chunk.sentences] == [
+            "- Type it.",
+            "id:: 12",
+            "- Press a key.",
+            "Then wait.",
+        ]
+
     def test_an_endless_word_is_cut_anywhere(self, small: Chunker, embedder: SentenceEmbedder) -> None:
         parsed = note("abc" * 3000)
         chunks = small.chunk(parsed)

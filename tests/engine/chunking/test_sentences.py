@@ -37,6 +37,13 @@ class TestRules:
             ["यह पहला है।", "यह दूसरा है।"],
             ["هل هذا صحيح؟", "نعم۔"],
             ["U.S. law applies.", "So be it."],
+            ["See [Is it good? Yes](https://example.org/a) first.", "Then stop."],
+            ["As in [[What Is a Second Brain? A Start. Here]], ![[Why? A map.png]] and so on.", "Yes."],
+            ['[![Really? Yes](a.png)](https://en.example.org/x_(y) "Why? So") is a picture.', "Yes."],
+            ["The water fell by 4.1 °C.", "This supports it."],
+            ["It takes 300 K.", "Ice is colder."],
+            ["Oranges have Vitamin C.", "It helps."],
+            ['In 1998 J. Smith and Smith, J. The elder met J. A. Ewing and L. "Rusty" Hall.', "It rained."],
         ],
         ids=lambda expected: expected[0],
     )
@@ -51,6 +58,35 @@ class TestRules:
             "1. Mix the clay.",
             "2. Fire it.",
         ]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "- [知乎？什么意思](https://www.zhihu.com/question/1)",
+            "- [[什么是笔记？怎么写。]]",
+            "<https://example.org/。？a>",
+        ],
+    )
+    def test_nothing_ends_inside_a_link(self, language_tools: LanguageTools, text: str) -> None:
+        assert sentences(language_tools, f"{text}\n- 后来呢？") == [text, "- 后来呢？"]
+
+    def test_lines_of_an_outline_end_whatever_their_length(self, language_tools: LanguageTools) -> None:
+        lines = [
+            "- The kiln reaches its highest temperature after about nine hours, e.g.",
+            "id:: 607454a1-043d-4beb-b86e-c513a68ad47e-43d-4beb-b86e",
+            "#+BEGIN_QUOTE",
+            "Clay that has been fired once is porous, and takes up the glaze at once",
+            "#+END_QUOTE",
+        ]
+        assert sentences(language_tools, "\n  ".join(lines)) == lines
+        quoted = [f"> - {line}" for line in ("clay " * 12, "glaze " * 12)]
+        assert sentences(language_tools, "\n".join(quoted)) == [line.strip() for line in quoted]
+
+    def test_lines_too_long_to_be_wrapped_end(self, language_tools: LanguageTools) -> None:
+        line = ("clay is fired in the kiln " * 9).strip()
+        assert sentences(language_tools, f"{line}\n{line}") == [line, line]
+        wrapped = "\n".join([("clay is fired in the kiln " * 4).strip()] * 50)
+        assert max(map(len, sentences(language_tools, wrapped))) < 800
 
     def test_a_wrapped_line_goes_on_and_a_short_one_ends(self, language_tools: LanguageTools) -> None:
         wrapped = "The kiln reaches its highest temperature after about nine\nhours of firing"
@@ -130,6 +166,8 @@ class TestRules:
         "hostile",
         [
             " " * 200_000, ".\t" * 100_000, "[^" * 100_000, "\n " * 100_000, "." * 200_000, ".*" * 100_000,
+            "[a?" * 60_000, "[](" * 60_000, "[![" * 60_000, "[[a? " * 60_000, "<a: " * 60_000,
+            "[a? ](b) " * 20_000,
             ".[^" * 100_000, "。" * 200_000, "ก " * 100_000, " \t" * 100_000 + "\n", "?!" * 100_000,
         ],
         ids=lambda hostile: repr(hostile[:4]),
@@ -167,6 +205,14 @@ class TestPipelines:
             "Ada Lovelace wrote to the Royal Society. This is one;",
             "and this is the other",
         ]
+
+    def test_it_parts_no_link(self, english: Path) -> None:
+        tools = LanguageTools({"en": str(english)})
+        expected = [
+            "This is [one; two](https://example.org/a;b) and [[three; four]];",
+            "and this is the other;",
+        ]
+        assert sentences(tools, " ".join(expected), "en") == expected
 
     def test_other_languages_keep_the_rules(self, english: Path) -> None:
         tools = LanguageTools({"en": str(english)})

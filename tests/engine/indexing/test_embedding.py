@@ -35,7 +35,7 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def engine(vault: Path) -> Iterator[Engine]:
     """With every note indexed and none embedded."""
     with Engine.open(vault) as opened:
-        opened._embedder = CountingEmbedder(opened._open_embedder())  # type: ignore[assignment]
+        opened._embedder = CountingEmbedder(opened.embedder())  # type: ignore[assignment]
         opened.sync(embed=False)
         yield opened
 
@@ -107,7 +107,7 @@ def test_only_one_of_two_engines_embeds_and_the_other_may_wait(engine: Engine, v
         return not go.wait(30)
 
     with Engine.open(vault) as other:
-        other._embedder = CountingEmbedder(other._open_embedder())  # type: ignore[assignment]
+        other._embedder = CountingEmbedder(other.embedder())  # type: ignore[assignment]
         first = threading.Thread(target=lambda: work(engine).run(Meter(None), slowly, follow=False))
         with engine._writers()[0]._desk.leading("embedding") as ours:
             assert ours

@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def engine(vault: Path, data_dir: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def embedder(engine: Engine) -> CountingEmbedder:
-    counting = CountingEmbedder(engine._open_embedder())
+    counting = CountingEmbedder(engine.embedder())
     engine._embedder = counting  # type: ignore[assignment]
     return counting
 
@@ -526,9 +527,29 @@ class TestKeywordsOfAnOldFormat:
         (folder,) = index_dir(vault).glob("keywords-whoosh-*")
         folder.rename(folder.with_name("keywords-whoosh-1"))
         with Engine.open(vault) as engine:
-            counting = CountingEmbedder(engine._open_embedder())
+            counting = CountingEmbedder(engine.embedder())
             engine._embedder = counting  # type: ignore[assignment]
             engine.sync()
             assert counting.passages == []
             assert engine.search("hives").hits[0].path == "Nature/Bees.md"
         assert [found.name for found in index_dir(vault).glob("keywords-*")] == [folder.name]
+
+
+class TestPassagesOfAnOldRecipe:
+    def test_are_cut_anew_once_without_embedding(self, vault: Path, data_dir: Path) -> None:
+        with Engine.open(vault) as engine:
+            engine.sync()
+        with closing(connect(index_dir(vault), writable=True)) as db:
+            cut = db.execute("SELECT id, sentences FROM chunks ORDER BY id").fetchall()
+            recipe = db.execute("SELECT value FROM meta WHERE key = 'recipe'").get
+            db.execute("UPDATE meta SET value = '1/' WHERE key = 'recipe'")
+            db.execute("UPDATE chunks SET sentences = '[]'")
+        with Engine.open(vault) as engine:
+            counting = CountingEmbedder(engine.embedder())
+            engine._embedder = counting  # type: ignore[assignment]
+            assert engine.sync().changed > 0
+            assert engine.sync().changed == 0
+            assert counting.passages == []
+        with closing(connect(index_dir(vault), writable=False)) as db:
+            assert db.execute("SELECT id, sentences FROM chunks ORDER BY id").fetchall() == cut
+            assert db.execute("SELECT value FROM meta WHERE key = 'recipe'").get == recipe

@@ -190,7 +190,7 @@ def test_a_change_comes_before_the_vectors_that_are_left(
     engine: Engine, vault: Path, watched: Watched
 ) -> None:
     """While embedding is held up, edits are taken in all the same once it goes on; nothing is lost."""
-    real = engine._open_embedder()
+    real = engine.embedder()
     held, go = threading.Event(), threading.Event()
 
     class Slow:
@@ -291,7 +291,7 @@ def test_keywords_that_are_lost_are_back_for_the_next_question(
 def test_passages_that_cannot_be_embedded_are_told_once_and_found_by_their_words(
     engine: Engine, vault: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedder = engine._open_embedder()
+    embedder = engine.embedder()
     embed, tries = embedder.embed_passages, list[object]()
 
     def fail(texts: Sequence[str]) -> Any:

@@ -30,6 +30,31 @@ def test_background_work_waits_until_the_last_question_is_answered(monkeypatch: 
     assert order == ["answered", "work"]
 
 
+def test_an_answer_has_it_from_its_first_step_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = RightOfWay()
+    order: list[str] = []
+    begun = threading.Event()
+
+    def work() -> None:
+        begun.set()
+        way.give_way()
+        order.append("work")
+
+    monkeypatch.setattr("quire_engine.indexing.right_of_way._PATIENCE", 60.0)
+    answer = way.over(iter(["a", "b"]))
+    way.give_way()
+    assert next(answer) == "a"
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(30)
+    order.append("closed")
+    answer.close()  # type: ignore[attr-defined]
+    thread.join(30)
+    assert order == ["closed", "work"]
+    assert list(way.over(iter(["a", "b"]))) == ["a", "b"]
+    way.give_way()
+
+
 def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quire_engine.indexing.right_of_way._PATIENCE", 0.01)
     way = RightOfWay()

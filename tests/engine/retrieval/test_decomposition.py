@@ -53,6 +53,15 @@ def test_comparisons_fall_into_their_sides(text: str, sides: tuple[str, ...]) ->
             "Wer baute den Ofen und wann wurden Rosen gepflanzt?",
             ("Wer baute den Ofen", "wann wurden Rosen gepflanzt?"),
         ),
+        (
+            "Who leaves in March, and when is the release?",
+            ("Who leaves in March", "when is the release?"),
+        ),
+        ("What is raku and how do I glaze?", ("What is raku", "how do I glaze?")),
+        (
+            "Who keeps the key and how do you reach her?",  # whom the question does not name
+            ("Who keeps the key", "how do you reach her?"),
+        ),
     ],
 )
 def test_several_questions_fall_apart(text: str, parts: tuple[str, ...]) -> None:
@@ -63,6 +72,11 @@ def test_several_questions_fall_apart(text: str, parts: tuple[str, ...]) -> None
     "text",
     [
         "What is Docker and how does it work?",
+        "When and where was Ada Lovelace born?",
+        "Where was Ada Lovelace born and where did she die?",
+        "How many roses and how many tulips bloom?",
+        "Who fires the kiln and who fires a kiln?",
+        "What is the difference between raku and what is fired twice?",
         "salt and pepper",
         "the man and what he said",
         "What did Marx and Engels write?",

@@ -200,6 +200,12 @@ class TestProperties:
         again = parse(parsed.text, NOW)
         assert bool(folded_words(again.text)) == bool(folded_words(text))
 
+    @pytest.mark.parametrize("part", ["?", "; ", "-", "what? ", "-a ", '"'])
+    def test_many_marks_take_no_time(self, part: str) -> None:
+        parsed = parse(f"{part * 200_000}x tag:a", NOW)
+        assert parsed.text
+        assert parsed.filters.tags == ("a",)
+
     @given(st.lists(WORDS, min_size=1, max_size=10))
     def test_plain_words_stay_as_they_are(self, words: list[str]) -> None:
         assert parse("  ".join(words), NOW) == Parsed(" ".join(words))
