@@ -7,7 +7,8 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -26,6 +27,7 @@ from quire_engine.index.keywords import open_keywords
 from quire_engine.index.lock import write_lock
 from quire_engine.index.reader import IndexReader
 from quire_engine.index.salvage import discard as discard_index
+from quire_engine.index.store import note_id
 from quire_engine.indexing.early import EarlyVectors
 from quire_engine.indexing.right_of_way import RightOfWay
 from quire_engine.inference.embedder import SentenceEmbedder, shared_embedder
@@ -34,6 +36,7 @@ from quire_engine.progress import Meter, ProgressBoard, posted
 from quire_engine.records import (
     AnswerEvent,
     Filters,
+    Hit,
     IndexStatus,
     Link,
     Note,
@@ -47,29 +50,23 @@ from quire_engine.vault.parser import parse
 from quire_engine.vault.scanner import holds_notes, read_file
 
 if TYPE_CHECKING:
+    from quire_engine.asking import AskOptions
     from quire_engine.chunking.sentences import LanguageTools
+    from quire_engine.conversations.store import ConversationStore
     from quire_engine.indexing.desk import WriteDesk
     from quire_engine.indexing.embedding import Embedding
     from quire_engine.indexing.indexer import Indexer
     from quire_engine.indexing.keeper import Keeper
-    from quire_engine.inference.llama import LlamaModel
+    from quire_engine.inference.model_slot import SharedModel
     from quire_engine.interfaces import FloatArray, Reranker
+    from quire_engine.replaying.record import Recording
     from quire_engine.retrieval.retriever import Considered
 
+_ALL = 2**31
 _EARLY = 16
 """Passages that a search embeds itself, while embedding is behind; a quarter of a second on two cores."""
 _CREATE_WAIT = 10.0
 """Seconds to wait for another process that is just creating the index."""
-
-
-@dataclass(frozen=True, slots=True)
-class AskOptions:
-    """How a question is to be answered."""
-
-    model: str | None = None
-    """A catalogue name or a GGUF path; ``extractive`` for none; ``None`` for what the settings say."""
-    limit: int = 10
-    """The most passages an answer may be made from."""
 
 
 class Engine:
@@ -86,7 +83,7 @@ class Engine:
             self._reader,
             self._reader,
             self._keywords,
-            self._open_embedder,
+            self.embedder,
             self._embed_early,
             self._freshness_check,
             self._open_reranker,
@@ -94,8 +91,7 @@ class Engine:
         )
         self._embedder: SentenceEmbedder | None = None
         self._reranker: Reranker | None = None
-        self._language_model: LlamaModel | None = None
-        self._language_model_path: Path | None = None
+        self._language_models: dict[Path, SharedModel] = {}
         self._language_tools: LanguageTools | None = None
         self._loading = threading.RLock()
         self._early = EarlyVectors()
@@ -141,8 +137,8 @@ class Engine:
         self._retriever.close()
         self._keywords.close()
         self._reader.close()
-        if self._language_model is not None:
-            self._language_model.close()
+        for model in self._language_models.values():
+            model.close()
 
     def __enter__(self) -> Self:
         return self
@@ -255,7 +251,7 @@ class Engine:
         from quire_engine.indexing.indexer import Indexer
 
         with self._loading:
-            embedder = self._open_embedder()
+            embedder = self.embedder()
             if self._desk is None:
                 self._desk = WriteDesk(self._folder, embedder, self._settings.retrieval.keywords)
             if self._indexer is None:
@@ -299,7 +295,7 @@ class Engine:
             return self._retriever.considered(query)
 
     def _search(self, query: str, limit: int, filters: Filters | None, neighbours: bool) -> SearchResult:
-        embedder = self._open_embedder()
+        embedder = self.embedder()
         comparable = self._reader.meta("fingerprint") == embedder.fingerprint
         result = self._retriever.search(
             query,
@@ -336,32 +332,38 @@ class Engine:
             from quire_engine.chunking.chunker import embed_text
 
             texts = [embed_text(headings, text) for _, headings, text in waiting]
-            rows = self._open_embedder().embed_passages(texts)
+            rows = self.embedder().embed_passages(texts)
             made = {chunk: row for (chunk, _, _), row in zip(waiting, rows, strict=True)}
             self._early.keep(made)
             vectors |= made
         return vectors
 
     def ask(
-        self, question: str, *, filters: Filters | None = None, options: AskOptions | None = None
+        self,
+        question: str,
+        *,
+        filters: Filters | None = None,
+        options: AskOptions | None = None,
+        recording: Recording | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[AnswerEvent]:
         """Answer ``question``: `HitsFound`, `WaveLoaded`…, `AnswerText`…, and last `AnswerFinished`.
 
-        Every citation that leaves here was checked against the file. Closing the iterator cancels.
-        Raises `GenerationError` or `ModelError` when the chosen language model fails. Does not sync.
-        """
-        from quire_engine.answering.answerer import Answerer
+        Every citation that leaves here was checked against the file. Closing the iterator cancels, and so
+        does ``cancelled``, which a language model is stopped by while it computes. Raises `GenerationError`
+        or `ModelError` when the chosen language model fails. Does not sync. ``recording`` has what the answer
+        was made from when `AnswerFinished` comes.
 
-        options = options or AskOptions()
-        model = self._model_for(options.model)
-        result = self.search(question, limit=options.limit, filters=filters)
-        answerer = Answerer(
-            self._open_embedder,
-            self._rarity,
-            self._current_note,
-            self._settings.answer,
+        In a conversation a follow-up question is first rewritten into one that stands by itself, by the
+        language model if there is one (`Queued`, `PromptRead`), and the finished answer is kept. Raises
+        `ConfigError` when there is no such conversation.
+        """
+        from quire_engine.asking import asked
+
+        # A language model that writes has no core to spare for passages that are embedded meanwhile.
+        return self._questions.over(
+            asked(self, question, filters or Filters(), options, recording, cancelled)
         )
-        return answerer.answer(question, result, model)
 
     def _incomplete(self) -> bool:
         return (
@@ -378,12 +380,19 @@ class Engine:
         except StoreError:
             return True
 
-    def _rarity(self, words: Sequence[str]) -> Mapping[str, float]:
+    def rarity(self, words: Sequence[str]) -> Mapping[str, float]:
         """How rare words are in the vault; all alike while the keyword index is damaged."""
         try:
             return self._keywords.rarity(words)
         except StoreError:
             return dict.fromkeys(words, 1.0)
+
+    @cached_property
+    def conversations(self) -> ConversationStore:
+        """What was asked and answered before; the file is opened when it is needed, and only then."""
+        from quire_engine.conversations.store import ConversationStore
+
+        return ConversationStore(self._vault)
 
     # --------------------------------------------------------------------------------- notes and status
 
@@ -392,11 +401,17 @@ class Engine:
         data, stat = read_file(self._vault, path, self._settings.scan.max_note_bytes)
         return parse(path, data, stat)
 
-    def _current_note(self, path: str) -> Note | None:
+    def current_note(self, path: str) -> Note | None:
+        """As `note`; ``None`` when it is gone or cannot be read."""
         try:
             return self.note(path)
         except VaultError:
             return None
+
+    def passages(self, path: str) -> tuple[Hit, ...]:
+        """The indexed passages of a note in reading order, without rank and score; none when it is gone."""
+        found = self._reader.hits(list(self._reader.passages_of([note_id(path)], _ALL)))
+        return tuple(sorted(found.values(), key=lambda hit: (hit.start_line, hit.end_line)))
 
     def follow(self, link: Link, source: str) -> str | None:
         """The path of the note that ``link``, written in note ``source``, leads to."""
@@ -416,9 +431,9 @@ class Engine:
 
     def status(self) -> IndexStatus:
         """What the index holds, what it could not read, and what it runs on."""
-        embedder = self._open_embedder()
+        embedder = self.embedder()
         last_sync = self._reader.meta("last_sync")
-        model = self._answer_model(None)
+        model = self.answer_model(None)
         vectors, pending = self._reader.vector_count(), self.pending()
         indexing = embedding = None
         notes = self._reader.count("notes")
@@ -452,11 +467,21 @@ class Engine:
     # ------------------------------------------------------------------------------------------- models
 
     @property
+    def settings(self) -> Settings:
+        """What it was opened with."""
+        return self._settings
+
+    @property
     def fingerprint(self) -> str:
         """Names the embedding model with its weights and input format, as vectors of this index have it."""
-        return self._open_embedder().fingerprint
+        return self.embedder().fingerprint
 
-    def _open_embedder(self) -> SentenceEmbedder:
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, as the embedding model counts them."""
+        return self.embedder().count_tokens(texts)
+
+    def embedder(self) -> SentenceEmbedder:
+        """The embedding model in use, shared in this process."""
         with self._loading:
             if self._embedder is None:
                 self._embedder = shared_embedder(self._settings.embedding)
@@ -471,7 +496,8 @@ class Engine:
                 self._language_tools = LanguageTools(self._settings.chunking.pipelines)
             return self._language_tools
 
-    def _answer_model(self, override: str | None) -> Path | None:
+    def answer_model(self, override: str | None) -> Path | None:
+        """The file of `language_model`."""
         from quire_engine.inference.catalogue import locate_language_model
 
         path = locate_language_model(self._settings.answer, override)
@@ -480,20 +506,17 @@ class Engine:
             return None  # nobody asked for this file by name, and nothing here can run it
         return path
 
-    def _model_for(self, override: str | None) -> LlamaModel | None:
-        path = self._answer_model(override)
+    def language_model(self, override: str | None) -> SharedModel | None:
+        """The language model in use, or ``override``; ``None`` when answers are extractive."""
+        path = self.answer_model(override)
         if path is None:
             return None
-        from quire_engine.inference.llama import LlamaModel
+        from quire_engine.inference.model_slot import shared_model
 
         with self._loading:
-            if self._language_model is None or self._language_model_path != path:
-                if self._language_model is not None:
-                    self._language_model.close()  # one at a time: two may not fit
-                    self._language_model = None
-                self._language_model = LlamaModel(path, self._settings.answer)
-                self._language_model_path = path
-            return self._language_model
+            if path not in self._language_models:
+                self._language_models[path] = shared_model(path, self._settings.answer)
+            return self._language_models[path]
 
 
 def _checked_vault(vault: Path) -> Path:

@@ -241,6 +241,30 @@ class TestExtractiveAnswers:
         assert "".join(e.text for e in events if isinstance(e, AnswerText)) == last.answer.text
         assert [e.wave for e in events if isinstance(e, WaveLoaded)] == list(last.answer.waves)
 
+    def test_background_work_gives_way_until_the_last_one(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("quire_engine.indexing.right_of_way._PATIENCE", 60.0)
+        order: list[str] = []
+        begun = threading.Event()
+
+        def work() -> None:
+            begun.set()
+            engine._questions.give_way()
+            order.append("work")
+
+        events = engine.ask("How many eggs does a swift lay?")
+        next(events)
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert begun.wait(30)
+        while not isinstance(next(events), AnswerFinished):
+            pass
+        order.append("answered")
+        assert list(events) == []
+        thread.join(30)
+        assert order == ["answered", "work"]
+
     @pytest.mark.parametrize(
         "question", ["What is the boiling point of mercury?", "Who won the chess championship of 1972?", "?"]
     )

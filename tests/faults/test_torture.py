@@ -31,9 +31,9 @@ from quire.tui.messages import OpenPlace
 from quire.tui.places import Place
 from quire.tui.screens.note import NoteScreen
 from quire_engine import Engine
-from quire_engine.answering.prompts import SYSTEM, user_prompt
+from quire_engine.answering.prompts import SYSTEM, passage, user_prompt
 from quire_engine.inference.llama import LlamaModel
-from quire_engine.records import AnswerFinished, AnswerStatus, Filters
+from quire_engine.records import AnswerFinished, AnswerStatus, Filters, Message
 from quire_engine.settings import AnswerSettings
 from quire_engine.vault.scanner import printable
 
@@ -219,16 +219,20 @@ class TestQuestions:
         needles = [e.needle for e in hostile.entries if re.search("orders/|injection/", e.path) and e.needle]
         hits = [engine.search(needle, limit=1).hits[0] for needle in needles]
         assert len(hits) >= 3
-        prompt = user_prompt(hits, "What is there to know?")
+        passages = [passage(number, hit, hit.text) for number, hit in enumerate(hits, start=1)]
+        prompt = user_prompt(passages, "What is there to know?")
         assert len(re.findall(r"<\s*/?\s*passage", prompt)) == 2 * len(hits)
         assert not any("\U000e0000" <= character <= "\U000e007f" for character in prompt)
         model = LlamaModel(tiny_gguf.build(tmp_path / "tiny.gguf"), AnswerSettings())
         try:
-            template = [token for token in model._prompt("", "") if model._is_structural(token)]
-            tokens = [token for token in model._prompt(SYSTEM, prompt) if model._is_structural(token)]
+            words = model.vocabulary
+            full = [Message("system", SYSTEM), Message("user", prompt)]
+            empty = [Message(message.role, "") for message in full]
+            template = [token for token in words.prompt(empty) if words.is_structural(token)]
+            tokens = [token for token in words.prompt(full) if words.is_structural(token)]
             assert tokens == template
-            inside = model._tokenize(prompt + "".join(tiny_gguf.CONTROL))
-            assert not any(llama_cpp.llama_vocab_is_control(model._vocab, token) for token in inside)
+            inside = words.tokens(prompt + "".join(tiny_gguf.CONTROL))
+            assert not any(llama_cpp.llama_vocab_is_control(words.pointer, token) for token in inside)
         finally:
             model.close()
 

@@ -3,192 +3,250 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from quire_engine.analysis import query_terms, reading_trust, terms
+from quire_engine.analysis import fold
 from quire_engine.answering.drafts import DraftSentence, Evidence
-from quire_engine.interfaces import Embedder
-from quire_engine.languages import detect_language
-from quire_engine.markup import plain
-from quire_engine.records import Hit
+from quire_engine.answering.reading import Reading, bearing
+from quire_engine.answering.reply import without_marks
+from quire_engine.answering.sentences import Candidate, SentenceRanker
+from quire_engine.answering.structure import (
+    LIST_ITEM,
+    is_code,
+    is_open_task,
+    leads_in,
+    table_header,
+    table_row,
+)
 
 NAME = "extractive"
-_PASSAGES = 8
-_MOST_CANDIDATES = 64
-"""Sentences that are embedded for one question; a few milliseconds each."""
-_ALSO = 0.82
-"""A further sentence must score this share of the best one."""
+_SURE = 0.9
+"""Sentences are added until one of them is the answer with this probability: 1.7 on average."""
+_WORTH = 0.05
+"""The probability below which a sentence is not worth its words."""
+_HOW_TO = re.compile(
+    r"^(?:how (?:do|can|could|should|must|would|to)\b|what (?:do|must|should) \w+ do to\b|"
+    r"wie (?:mach|kann|muss|soll|geht|install|richt)\w*|como (?:se|puedo|hago)\b|"
+    r"comment (?:faire|puis|peut|on)\b)|\bhow to\b|\bsteps\b"
+)
+"""Folded words that ask for how something is done."""
 _REPEATED = 0.9
 """Cosine from which two sentences say the same."""
-_LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
-_QUOTE_PREFIX = re.compile(r"^[ \t]*(?:>[ \t]?)+(?:\[![\w-]+\][+-]?[ \t]*)?", re.MULTILINE)
-_QUESTION = re.compile(r"[?？؟:：][\s*_)\]\"'”’»]*$")
-_EMPTY_PENALTY = 0.2
-"""A question in the notes, or the colon before a list, resembles what is asked and answers nothing."""
-_MANY_WORDS, _TIMES_EACH = 30, 3
-"""So many words, each so often on average, are no sentence."""
-_NO_SENTENCE = re.compile(
-    r"\s*(?:[-*+>]\s*)*(?:"
-    r"!\[\[[^\[\]]*\]\]|!\[[^\[\]]*\]\([^()]*\)"  # embeds and pictures
-    r"|\[![\w-]+\][+-]?[^\n]*"  # a callout's first line
-    r"|(?:#[^\s#]+\s*)+"  # tags
-    r"|CLOCK:[^\n]*"  # an outliner's notes to itself
-    r"|(?:id|collapsed|title|alias|aliases|icon|template|type|tags|url)::[^\n]*"
-    r")\s*"
+_LONGEST_BEFORE = 40
+"""Words of a sentence that is shown for what the next one refers to."""
+_LISTS = re.compile(
+    r"^(?:please )?(?:list|name|enumerate)\b|\b(?:which|what|who) (?:\w+ )?(?:are|were)\b|\b(?:what|"
+    r"which) \w+s (?:do|does|did|"
+    r"can|could|should|have|has|are|were)\b|\bsteps\b|\bwhat all\b|\ball (?:the|of)\b|"
+    r"\bwelche \w+n\b|\bliste\b|"
+    r"\bque \w+s\b|\bquels?les? sont\b|\bquels sont\b|\bcuales son\b"
 )
-_TABLE_RULE = re.compile(r"^[ \t|:-]+$")
+_QUOTE_PREFIX = re.compile(r"^[ \t]*(?:>[ \t]?)+(?:\[![\w-]+\][+-]?[ \t]*)?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A sentence of a passage with what speaks for it."""
+class Extract:
+    """What answers a question, verbatim."""
 
-    hit: Hit
-    start: int
-    end: int
-    cosine: float
-    """With the question; 0 when the model cannot read it at all."""
-    coverage: float
-    """The share of the question's term weight that the sentence and its headings hold, 0 to 1."""
-    score: float
-    vector: object
-
-    @property
-    def text(self) -> str:
-        return self.hit.text[self.start : self.end]
-
-    @property
-    def evidence(self) -> Evidence:
-        support = min(1.0, max(0.0, 0.5 * self.cosine + 0.5 * self.coverage))
-        return Evidence(self.hit, self.start, self.end, round(support, 3))
+    sentences: tuple[DraftSentence, ...]
+    chosen: tuple[Candidate, ...]
+    """The candidates that they were made of."""
 
 
-def rank_sentences(
-    question: str,
-    hits: Sequence[Hit],
-    embedder: Embedder,
-    rarity: Callable[[Sequence[str]], Mapping[str, float]],
-) -> list[Candidate]:
-    """The sentences of the best passages, best first, by meaning, rare words and the passage's rank."""
-    language = detect_language(question)
-    wanted = query_terms(question, language)
-    weights = rarity(wanted)
-    total = sum(weights.values()) or 1.0
-    trust = reading_trust(embedder.readability(question))
-    places = [
-        (hit, start, end)
-        for hit in hits[:_PASSAGES]
-        for start, end in hit.sentences
-        if _says_something(hit.text[start:end])
-    ][:_MOST_CANDIDATES]
-    if not places:
-        return []
-    if trust > 0:
-        texts = [question, *(_with_context(hit, start, end) for hit, start, end in places)]
-        vectors = embedder.embed_passages(texts)
-        cosines = vectors[1:] @ vectors[0]
-    else:
-        vectors = np.zeros((len(places) + 1, 1), dtype=np.float32)
-        cosines = np.zeros(len(places), dtype=np.float32)
-    names = {
-        hit.chunk_id: set(terms(" ".join([hit.title, *hit.headings]), language, keep_stop_words=True))
-        for hit in hits[:_PASSAGES]
-    }
-    best_score = max(hit.score for hit in hits) or 1.0
-    ranked: list[Candidate] = []
-    for row, (hit, start, end) in enumerate(places):
-        inside = set(terms(plain(hit.text[start:end]), language, keep_stop_words=True))
-        header = " ".join(_table_header(hit.text, start))
-        inside.update(terms(plain(header), language))
-        around = names[hit.chunk_id]
-        covered = sum(
-            weight if term in inside else 0.5 * weight if term in around else 0.0
-            for term, weight in weights.items()
-        )
-        coverage = covered / total
-        cosine = float(cosines[row])
-        prior = hit.score / best_score
-        score = 0.4 * trust * cosine + 0.3 * coverage + 0.3 * prior
-        if _QUESTION.search(hit.text[start:end]):
-            score -= _EMPTY_PENALTY
-        ranked.append(Candidate(hit, start, end, cosine, coverage, score, vectors[row + 1]))
-    ranked.sort(key=lambda c: -c.score)
-    return ranked
+def extract(reading: Reading, most: int) -> Extract:
+    """The best one to ``most`` sentences, those of a passage together and in reading order.
 
-
-def extract(ranked: Sequence[Candidate], most: int) -> list[DraftSentence]:
-    """The best one to ``most`` sentences, those of a passage together and in reading order."""
-    chosen: list[Candidate] = []
-    for candidate in ranked:
-        if len(chosen) == most or candidate.score < _ALSO * ranked[0].score:
-            break
-        if all(not _same(candidate, other) for other in chosen):
-            chosen.append(candidate)
-    order = {id(c.hit): position for position, c in reversed(list(enumerate(chosen)))}
-    chosen.sort(key=lambda c: (order[id(c.hit)], c.start))
-    return [_draft(candidate) for candidate in chosen]
-
-
-def evidence_strength(ranked: Sequence[Candidate], trust: float) -> float:
-    """How sure it is that the best sentences bear on the question at all, 0 to 1; evidence from 0.5 on.
-
-    A logistic function of the best cosine and the best coverage, fitted on 400 questions that a vault of
-    encyclopaedia articles answers and 150 of another field: at 0.5, 99 % of these and 2 % of those are
-    taken to have no answer. Where the embedding model cannot read the question, coverage alone decides.
+    Every part of a question that the notes have something on gets its best sentence first. A question for
+    several things, or for how something is done, is answered by the whole list that its best sentence
+    belongs to.
     """
-    if not ranked:
-        return 0.0
-    cosine = max(c.cosine for c in ranked)
-    coverage = max(c.coverage for c in ranked)
-    logit = 21.7 * cosine + 14.8 * coverage - 15.8 if trust >= 0.6 else 14.8 * coverage - 5.9
-    return float(1.0 / (1.0 + np.exp(-logit)))
+    chosen: list[Candidate] = []
+    for part in reading.parts:
+        if part.ranked and bearing(part) >= 0.5 and len(chosen) < most:
+            _take(chosen, part.ranked[0])
+    question = fold(reading.whole.question)
+    if not chosen or not reading.parts:
+        _choose(chosen, reading.whole.ranked, most)
+        if items := _listed(question, chosen, reading.whole):
+            return Extract(tuple(_item(rows) for rows in items), tuple(row for rows in items for row in rows))
+    if not chosen:
+        return Extract((), ())
+    order = {id(c.hit): position for position, c in reversed(list(enumerate(chosen)))}
+    spans = {(id(c.hit), c.start): c for c in chosen}
+    ranked = reading.whole.ranked
+    for candidate in chosen:
+        before = _sentence_before(candidate, ranked)
+        if before is not None and (id(before.hit), before.start) not in spans and len(spans) < most:
+            spans[id(before.hit), before.start] = before
+    if _HOW_TO.search(question):
+        spans |= {(id(c.hit), c.start): c for c in _code_after(chosen[0], ranked)}
+    found = tuple(sorted(spans.values(), key=lambda c: (order[id(c.hit)], c.start)))
+    return Extract(tuple(_draft(candidate) for candidate in found), found)
 
 
-def _with_context(hit: Hit, start: int, end: int) -> str:
-    sentence = plain("\n".join([*_table_header(hit.text, start), hit.text[start:end]]))
-    # A short sentence means little without the heading that it stands under.
-    return f"{hit.headings[-1]}: {sentence}" if hit.headings else sentence
+def _choose(chosen: list[Candidate], ranked: Sequence[Candidate], most: int) -> None:
+    """Add the best of ``ranked`` until it is likely enough that the answer is among them.
+
+    Of a table, or of a note's properties, one row is enough, unless others hold more of the question.
+    """
+    odds = np.exp(np.array([candidate.score for candidate in ranked]) - (ranked[0].score if ranked else 0.0))
+    sure = 0.0
+    for candidate, share in zip(ranked, odds / (odds.sum() or 1.0), strict=True):
+        if len(chosen) == most or sure >= _SURE or (chosen and share < _WORTH):
+            return
+        rows = [other.held for other in chosen if _are_rows(candidate, other)]
+        if rows and candidate.held <= frozenset().union(*rows):
+            continue
+        if _take(chosen, candidate):
+            sure += float(share)
 
 
-def _says_something(sentence: str) -> bool:
-    if _TABLE_RULE.match(sentence) or _NO_SENTENCE.fullmatch(sentence):
+def _take(chosen: list[Candidate], candidate: Candidate) -> bool:
+    """Add ``candidate`` unless another says the same."""
+    if any(_same(candidate, other) for other in chosen):
         return False
-    words = sentence.split()
-    if len(words) >= _MANY_WORDS and len(words) > _TIMES_EACH * len(set(words)):
-        return False  # made to be found, not to be read
-    return sum(c.isalnum() for c in sentence) >= 4
+    chosen.append(candidate)
+    return True
 
 
 def _same(one: Candidate, other: Candidate) -> bool:
     if one.text == other.text:
         return True
-    return float(np.dot(one.vector, other.vector)) >= _REPEATED  # type: ignore[call-overload]
+    # Of two parts of a question, one may be in a language that the embedding model cannot read.
+    return len(one.vector) == len(other.vector) and float(one.vector @ other.vector) >= _REPEATED
+
+
+def _are_rows(one: Candidate, other: Candidate) -> bool:
+    """Whether both are rows of one table, or properties of one note."""
+    if one.hit.chunk_id == other.hit.chunk_id and one.hit.kind == "properties":
+        return True
+    header = table_header(one.hit.text, one.start)
+    return bool(header) and header == table_header(other.hit.text, other.start)
+
+
+def _sentence_before(candidate: Candidate, among: Sequence[Candidate]) -> Candidate | None:
+    """What ``candidate`` refers to when it begins with "it" or the like: the sentence before it."""
+    if not candidate.signals["refers"]:
+        return None
+    before = [c for c in among if c.hit is candidate.hit and c.end <= candidate.start]
+    nearest = max(before, key=lambda c: c.start, default=None)
+    if nearest is None or candidate.hit.text[nearest.end : candidate.start].strip():
+        return None
+    return nearest if len(nearest.text.split()) <= _LONGEST_BEFORE else None
+
+
+def _listed(question: str, chosen: Sequence[Candidate], ranker: SentenceRanker) -> list[list[Candidate]]:
+    """The list, or table, that the best sentence is part of or leads in, item by item, if one is asked for.
+
+    For how something is done, a list of numbered steps, which any of the ``chosen`` may be part of.
+    """
+    steps = bool(_HOW_TO.search(question))
+    if not (steps or _LISTS.search(question)):
+        return []
+    for candidate in chosen if steps else chosen[:1]:
+        rows = sorted((c for c in ranker.ranked if c.hit is candidate.hit), key=lambda c: c.start)
+        # By its place: a part of the question has ranked it otherwise than the whole.
+        place = next(place for place, row in enumerate(rows) if row.start == candidate.start)
+        items = _items(rows, place, numbered=steps and not _LISTS.search(question))
+        if ranker.asks_for_tasks:
+            items = [item for item in items if is_open_task(item[0].text)]
+        if len(items) > 1:
+            return items
+    return []
+
+
+def _items(rows: Sequence[Candidate], place: int, *, numbered: bool) -> list[list[Candidate]]:
+    """The items of the list at, or right after, ``rows[place]``, each with all of its sentences."""
+    if header := table_header(rows[place].hit.text, rows[place].start):
+        return [[row] for row in rows if table_header(row.hit.text, row.start) == header]
+    if _mark(rows[place]) is None and leads_in(rows[place].text) and place + 1 < len(rows):
+        place += 1
+    first = place
+    while first > 0 and _goes_on(rows[first - 1], rows[first]):
+        first -= 1
+    base = _mark(rows[first])
+    if base is None or (numbered and not base.strip()[0].isdigit()):
+        return []
+    items: list[list[Candidate]] = []
+    for number, row in enumerate(rows[first:], start=first):
+        if number > first and not _goes_on(rows[number - 1], row):
+            break
+        mark = _mark(row)
+        if mark is not None and _indent(mark) <= _indent(base):
+            items.append([row])
+        else:
+            items[-1].append(row)
+    return items
+
+
+def _goes_on(one: Candidate, other: Candidate) -> bool:
+    """Whether ``other`` is in the same list as ``one``: its next item, or more of the same."""
+    between = one.hit.text[one.end : other.start]
+    if between.strip(" \t\n>-*+.)0123456789"):
+        return False
+    mark = _mark(other)
+    if mark is None:
+        return "\n\n" not in between and _starts_in_item(other)
+    return between.count("\n") <= 2 and _starts_in_item(one)
+
+
+def _starts_in_item(candidate: Candidate) -> bool:
+    """Whether the line on which ``candidate`` begins is an item's, or indented as one's second line is."""
+    line = candidate.hit.text.rfind("\n", 0, candidate.start) + 1
+    return bool(LIST_ITEM.match(candidate.hit.text, line)) or candidate.hit.text[line : line + 2].isspace()
+
+
+def _mark(candidate: Candidate) -> str | None:
+    """The white space and the mark before a list item; ``None`` for what does not begin one."""
+    line = candidate.hit.text.rfind("\n", 0, candidate.start) + 1
+    match = LIST_ITEM.match(candidate.hit.text, line)
+    return match.group() if match is not None and match.end() >= candidate.start else None
+
+
+def _indent(mark: str) -> int:
+    return len(mark) - len(mark.lstrip())
+
+
+def _code_after(candidate: Candidate, ranked: Sequence[Candidate]) -> list[Candidate]:
+    """The code that follows ``candidate``, with the words that lead it in."""
+    rows = sorted(
+        (c for c in ranked if c.hit is candidate.hit and c.start > candidate.start), key=lambda c: c.start
+    )
+    if rows and is_code(rows[0].text):
+        return rows[:1]
+    if len(rows) > 1 and leads_in(rows[0].text) and is_code(rows[1].text):
+        return rows[:2]
+    return []
+
+
+def _item(rows: Sequence[Candidate]) -> DraftSentence:
+    """A whole item of a list, which is one quote."""
+    if len(rows) == 1:
+        return _draft(rows[0])
+    first = rows[0]
+    best = max(rows, key=lambda row: row.score).evidence
+    text = first.hit.text[first.start : rows[-1].end]
+    return DraftSentence(
+        without_marks(text.strip())[0] or text.strip(),
+        (Evidence(first.hit, first.start, rows[-1].end, best.support),),
+        "\n",
+    )
 
 
 def _draft(candidate: Candidate) -> DraftSentence:
     text, separator = candidate.text, " "
-    header = _table_header(candidate.hit.text, candidate.start)
+    header = table_header(candidate.hit.text, candidate.start)
     if header:
-        text, separator = "\n".join([*header, text.strip()]), "\n\n"
-    elif _LIST_ITEM.match(text):
+        text, separator = "\n".join([*header, table_row(text)]), "\n\n"
+    elif LIST_ITEM.match(text):
         text, separator = text.strip(), "\n"
     elif "\n" in text and text.lstrip().startswith(("```", "~~~", "$$")):
         separator = "\n\n"
     else:
         text = " ".join(_QUOTE_PREFIX.sub("", text).split())
-    return DraftSentence(text, (candidate.evidence,), separator, tuple(header))
-
-
-def _table_header(text: str, start: int) -> list[str]:
-    """The header and the rule of the table whose row begins at ``start``; empty when there is none."""
-    if not text.startswith("|", start):
-        return []
-    lines: list[str] = []
-    for line in reversed(text[:start].splitlines()):
-        if not line.lstrip().startswith("|"):
-            break
-        lines.insert(0, line.strip())
-    return lines[:2] if len(lines) >= 2 else []
+    # Numbers that the note has in brackets are not citations of this answer.
+    shown = without_marks(text)[0] or text
+    return DraftSentence(shown, (candidate.evidence,), separator, tuple(header))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_MARK = re.compile(r"[\[【]\s*\^?\d{1,3}(?:\s*[,;\-–—]\s*\^?\d{1,3})*\s*[\]】]")
+MARK = re.compile(r"[\[【]\s*\^?\d{1,3}(?:\s*[,;\-–—]\s*\^?\d{1,3})*\s*[\]】]")
+"""A citation of passages, in the forms that language models write."""
+# The spaces of a long gap are looked at once, not once from each of them.
+_SPACED_MARK = re.compile(r"(?<!\s)\s*+" + MARK.pattern)
 _MARK_BEGUN = re.compile(r"[\[【][\s\d^,;\-–—]*\Z")
 # What a model may echo of its prompt. No nested quantifiers: replies can be long and odd.
 _TAG = re.compile(r"</?passage\b[^<>]{0,400}>|<\|[^<>|\s]{1,40}\|>|</?s>|\[/?INST\]", re.IGNORECASE)
@@ -25,6 +28,8 @@ _NO_END = re.compile(
     r"z\.\s?b|d\.\s?h|u\.\s?a|bzw|vgl|evtl|ggf|inkl|p\.\s?ex|[^\W\d_])\Z",
     re.IGNORECASE,
 )
+_LONGEST_NO_END = 12
+"""Characters of the longest of these, with what stands before it."""
 _DOUBLE_END = re.compile(r"(?<=[!?。])[.。]\Z|(?<=[^.]\.)\.\Z")
 _FENCE = re.compile(r"\A(`{3,}|~{3,})")
 
@@ -87,7 +92,7 @@ class ReplySplitter:
             sentences += self._sentence(unit)
 
     def _sentence(self, unit: str) -> list[ReplySentence]:
-        text, marks = _without_marks(unit.strip())
+        text, marks = without_marks(unit.strip())
         if not any(char.isalnum() for char in text):
             return []
         lines = min(self._separator.count("\n"), 2)
@@ -97,7 +102,7 @@ class ReplySplitter:
         return [ReplySentence(text, marks, separator)]
 
 
-def _without_marks(unit: str) -> tuple[str, tuple[int, ...]]:
+def without_marks(unit: str) -> tuple[str, tuple[int, ...]]:
     """``unit`` without the marks outside of code, and their numbers; ``[2-4]`` stands for 2, 3 and 4."""
     marks: dict[int, None] = {}
 
@@ -111,7 +116,7 @@ def _without_marks(unit: str) -> tuple[str, tuple[int, ...]]:
 
     pieces = re.split(r"(```.*?```|~~~.*?~~~|`[^`\n]*`)", unit, flags=re.DOTALL)
     for place in range(0, len(pieces), 2):
-        pieces[place] = re.sub(r"\s*" + _MARK.pattern, note, pieces[place])
+        pieces[place] = _SPACED_MARK.sub(note, pieces[place])
     text = "".join(pieces).strip()
     # "Full stop. [1]." has two, of which the second belonged to the mark.
     return (_DOUBLE_END.sub("", text) if marks else text), tuple(marks)
@@ -160,7 +165,7 @@ def _sentence_end(text: str, place: int, *, final: bool) -> int | None:
         return 0
     if marks_end > after or text[place] in _WIDE_ENDS:
         return marks_end
-    if text[place] == "." and _NO_END.search(text, 0, place):
+    if text[place] == "." and _NO_END.search(text, max(0, place - _LONGEST_NO_END), place):
         return 0
     following = text[after:].lstrip(" \t")
     if not following:
@@ -176,7 +181,7 @@ def _after_marks(text: str, place: int, *, final: bool) -> int | None:
             ahead += 1
         if ahead == len(text):
             return place if final else None
-        if mark := _MARK.match(text, ahead):
+        if mark := MARK.match(text, ahead):
             place = mark.end()
             while place < len(text) and text[place] in ".。":
                 place += 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -89,6 +90,34 @@ class TestCite:
         assert not again[1]
         assert [c.n for c in ledger.citations] == [1, 2]
 
+    def test_a_citation_has_the_support_of_the_sentence_that_it_is_for(self) -> None:
+        ledger = CitationLedger(reading({"Note.md": "A thing. Another.\n"}))
+        passage = hit("A thing. Another.")
+        strong = evidence(passage, "A thing.")
+        first = ledger.cite(strong)
+        second = ledger.cite(replace(strong, support=0.6))
+        third = ledger.cite(replace(strong, support=0.7))
+        assert first is not None
+        assert second is not None
+        assert third is not None
+        assert [first[0].support, second[0].support, third[0].support] == [0.9, 0.6, 0.7]
+        assert [citation.support for citation in ledger.citations] == [0.6]
+
+    def test_of_two_in_a_line_the_one_in_its_passage_is_meant(self) -> None:
+        text = "Ada won. Bob lost. Ada won. Eve left."
+        ledger = CitationLedger(reading({"Note.md": f"{text}\n"}))
+        passage = hit(text)
+        last = Evidence(passage, 19, 27, 0.9)
+        assert ledger.cite(evidence(passage, "Ada won.")) != ledger.cite(last)
+        assert [citation.n for citation in ledger.citations] == [1, 2]
+
+    def test_a_passage_that_moved_takes_its_quote_with_it(self) -> None:
+        now = "Same. But not here.\n" + "\n" * 30 + "Same. And here.\n"
+        ledger = CitationLedger(reading({"Note.md": now}))
+        cited = ledger.cite(evidence(hit("Same. And here.", start_line=1), "Same."))
+        assert cited is not None
+        assert cited[0].start_line == 32
+
     def test_each_file_is_read_once(self) -> None:
         reads: list[str] = []
 
@@ -133,6 +162,17 @@ class TestWholeness:
     def test_a_quote_inside_a_comment_is_none(self) -> None:
         ledger = CitationLedger(reading({"Note.md": "%% It was here. %%\n\nNow not.\n"}))
         assert ledger.cite(evidence(hit("It was here."), "It was here.")) is None
+
+    def test_a_sentence_that_is_a_property_now_is_none(self) -> None:
+        ledger = CitationLedger(reading({"Note.md": "---\nold: It was here.\n---\n\nNow not.\n"}))
+        assert ledger.cite(evidence(hit("It was here."), "It was here.")) is None
+
+    def test_a_property_is_quoted_from_the_properties(self) -> None:
+        ledger = CitationLedger(reading({"Note.md": "---\npages: 320\n---\n\nText.\n"}))
+        properties = replace(hit("---\npages: 320\n---"), kind="properties")
+        cited = ledger.cite(evidence(properties, "pages: 320"))
+        assert cited is not None
+        assert cited[0].start_line == 2
 
     def test_headings_are_those_of_the_place_now(self) -> None:
         ledger = CitationLedger(reading({"Note.md": "# New place\n\nIt is here.\n"}))

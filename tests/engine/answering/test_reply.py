@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire_engine.answering.reply import ReplySentence, ReplySplitter
+from quire_engine.answering.reply import ReplySentence, ReplySplitter, without_marks
 
 
 def split(text: str, *, size: int = 1, cut_off: bool = False) -> list[ReplySentence]:
@@ -115,6 +115,15 @@ class TestMarks:
         assert texts("Use [brackets] and `x[0]` and [2024-05-01].") == [
             "Use [brackets] and `x[0]` and [2024-05-01]."
         ]
+
+    @pytest.mark.parametrize("run", [" ", "\n", "[1", "[ ", "x. "])
+    def test_long_runs_do_not_stop_the_work(self, run: str) -> None:
+        text, marks = without_marks(f"Cats sleep{run * (200_000 // len(run))}[1].")
+        assert text.startswith("Cats sleep")
+        assert marks == (1,)
+        splitter = ReplySplitter()
+        found = splitter.feed(f"Cats sleep{run * 30_000} Dogs bark.") + splitter.finish(cut_off=False)
+        assert found[0].text.startswith("Cats sleep")
 
 
 class TestCutOff:
