@@ -22,7 +22,7 @@ def config_file() -> Path:
 
 
 def data_dir() -> Path:
-    """Indexes live here: ``$QUIRE_DATA_DIR`` or the user's data folder."""
+    """Indexes and conversations live here: ``$QUIRE_DATA_DIR`` or the user's data folder."""
     if given := os.environ.get("QUIRE_DATA_DIR"):
         return Path(given).expanduser()
     return Path(platformdirs.user_data_dir("quire", appauthor=False))
@@ -49,10 +49,19 @@ def engine_log(key: str) -> Path:
 
 def index_dir(vault: Path) -> Path:
     """The folder of a vault's index: outside the vault, named after its real path."""
+    return data_dir() / "vaults" / _key(vault)
+
+
+def conversations_file(vault: Path) -> Path:
+    """The history of a vault. Not among what its index consists of, which may be thrown away."""
+    return data_dir() / "conversations" / f"{_key(vault)}.sqlite3"
+
+
+def _key(vault: Path) -> str:
     real = vault.resolve()
     slug = re.sub(r"[^A-Za-z0-9]+", "-", real.name).strip("-").lower()[:40] or "vault"
     digest = hashlib.blake2b(os.fsencode(real), digest_size=8).hexdigest()
-    return data_dir() / "vaults" / f"{slug}-{digest}"
+    return f"{slug}-{digest}"
 
 
 def private_dir(path: Path) -> Path:

@@ -37,7 +37,7 @@ class _Kept(NamedTuple):
 
 
 def examine_permissions() -> Finding:
-    """Whether the indexes of all vaults, and the logs, are the user's own and closed to others."""
+    """Whether indexes, conversations and logs are the user's own and closed to others."""
     loose = []
     for kept in _kept():
         if kept.status.st_uid != os.getuid():
@@ -67,7 +67,7 @@ def tighten() -> int:
 def _kept() -> Iterator[_Kept]:
     """Each folder before what is in it. Raises `PermissionError` for one that cannot be looked into."""
     data = locations.data_dir()
-    for place in (data / "vaults", data / "logs"):
+    for place in (data / "vaults", data / "conversations", data / "logs"):
         with suppress(FileNotFoundError):
             yield from _within(place, bool(data.stat().st_mode & _OTHERS))
 

@@ -280,20 +280,24 @@ class TestPlaces:
         assert [one.remedy for one in patient.mended(found)] == [Remedy.PERMISSIONS]
         assert database.stat().st_mode & 0o777 == 0o600
 
-    def test_other_vaults_and_logs_count_too(self, patient: Patient) -> None:
+    def test_other_vaults_conversations_and_logs_count_too(self, patient: Patient) -> None:
         locations.data_dir().chmod(0o755)
         other = locations.index_dir(patient.vault / "another")
         other.mkdir()
         log = locations.engine_log("key")
         log.parent.mkdir()
         log.write_text("")
+        history = locations.conversations_file(patient.vault)
+        history.parent.mkdir()
+        history.write_text("")
         patient.folder.parent.chmod(0o755)
-        for path in (other, log.parent, log):
+        loose = (other, log.parent, log, history.parent, history)
+        for path in loose:
             path.chmod(0o755)
         found = examined(None)
         assert wrong(found) == {"permissions"}
         assert [one.ok for one in repair(None, Settings(), list(found.values()))] == [True]
-        assert [path.stat().st_mode & 0o077 for path in (other, log.parent, log)] == [0, 0, 0]
+        assert [path.stat().st_mode & 0o077 for path in loose] == [0] * len(loose)
         assert wrong(examined(None)) == set()
 
     @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
