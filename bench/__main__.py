@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
-from bench import ablations, hidden_links, ranking, topics
+from bench import ablations, answer_weights, hidden_links, ranking, topics, waves
 from bench.report import Figure, table
 from bench.workshop import Options, Workshop, open_workshop
 
@@ -26,6 +26,7 @@ SECTIONS = {
     "watching": "Keeping up with changes",
     "commands": "Commands from the shell",
     "queries": "Queries by size",
+    "answers": "Answers",
     "memory": "Memory",
     "growth": "Growth",
 }
@@ -35,6 +36,8 @@ TOOLS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "ranking": ranking.main,
     "topics": topics.main,
     "hidden-links": hidden_links.main,
+    "waves": waves.main,
+    "answer-weights": answer_weights.main,
 }
 """What works on judged questions, with arguments of its own."""
 SCHEMA = "quire.bench/1"
@@ -86,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="What the parts of retrieval add, on judged questions: scripts/bench ablations --help. "
         "How the weights of signals are fitted: scripts/bench ranking --help. "
         "How topic routing is calibrated: scripts/bench topics --help. "
-        "Judged questions from a vault's links: scripts/bench hidden-links --help",
+        "Judged questions from a vault's links: scripts/bench hidden-links --help. "
+        "How much context answers need: scripts/bench waves --help. "
+        "How the weights of answers are fitted: scripts/bench answer-weights --help",
     )
     add = parser.add_argument
     add("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; all by default")

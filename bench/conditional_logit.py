@@ -17,6 +17,7 @@ Sets = Mapping[str, Sequence[Case]]
 
 _RIDGE = 1e-3
 _ROUNDS = 50
+_LEAST_STEP = 1e-6
 _FEWEST = 20
 """Cases of a set from which a share is taken seriously."""
 
@@ -28,24 +29,70 @@ def softmax(scores: Doubles) -> Doubles:
     return likely
 
 
-def fit(sets: Sets) -> Doubles:
-    """The coefficients of the greatest likelihood (Newton's method, a little ridge)."""
-    width = next(iter(sets.values()))[0][0].shape[1]
-    weights = np.zeros(width)
+def fit(sets: Sets, *, ridge: float = _RIDGE, any_of: bool = False) -> Doubles:
+    """The coefficients of the greatest likelihood (Newton's method, a little ridge).
+
+    With ``any_of`` each alternative that holds something is as good as all of them together: one that is
+    right is to be chosen, whichever.
+    """
+    cases = _Cases(sets)
+    weights = np.zeros(cases.features.shape[1])
+    loss, gradient, curvature = cases.at(weights, ridge, any_of)
     for _ in range(_ROUNDS):
-        gradient, curvature = _RIDGE * weights, _RIDGE * np.eye(width)
-        for cases in sets.values():
-            for features, wanted in cases:
-                likely = softmax(features @ weights)
-                expected = features.T @ likely
-                gradient = gradient + (expected - features.T @ wanted) / len(cases)
-                spread = (features.T * likely) @ features - np.outer(expected, expected)
-                curvature = curvature + spread / len(cases)
         step = np.linalg.solve(curvature, gradient)
-        weights = weights - step
-        if np.abs(step).max() < 1e-6:
+        tried = weights - step
+        found = cases.at(tried, ridge, any_of)
+        while found[0] > loss and np.abs(step).max() >= _LEAST_STEP:  # too far: Newton's method may overshoot
+            step = step / 2
+            tried = weights - step
+            found = cases.at(tried, ridge, any_of)
+        if found[0] <= loss:
+            weights, (loss, gradient, curvature) = tried, found
+        if np.abs(step).max() < _LEAST_STEP:
             break
     return weights
+
+
+class _Cases:
+    """All cases of all sets, one below the other."""
+
+    def __init__(self, sets: Sets) -> None:
+        every = [case for cases in sets.values() for case in cases]
+        sizes = np.array([len(wanted) for _, wanted in every])
+        self.features = np.concatenate([features for features, _ in every])
+        self._wanted = np.concatenate([wanted for _, wanted in every])
+        self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        self._case = np.repeat(np.arange(len(every)), sizes)
+        self._counts = np.concatenate([np.full(len(cases), 1 / len(cases)) for cases in sets.values()])
+        """How much each case counts."""
+
+    def at(self, weights: Doubles, ridge: float, any_of: bool) -> tuple[float, Doubles, Doubles]:
+        """What is to be as small as possible, its gradient, and a curvature that is at least its own."""
+        scores = self.features @ weights
+        scores -= np.maximum.reduceat(scores, self._starts)[self._case]
+        logs = scores - np.log(self._sums(np.exp(scores)))[self._case]
+        likely = np.exp(logs)
+        wanted = self._wanted
+        if any_of:
+            right = np.maximum(self._sums(likely * (wanted > 0)), np.finfo(np.float64).tiny)
+            loss = -float(self._counts @ np.log(right))
+            wanted = likely * (wanted > 0) / right[self._case]  # how likely each is the one, if one is right
+        else:
+            loss = -float(self._counts @ self._sums(wanted * logs))
+        counts = self._counts[self._case]
+        gradient = self.features.T @ (counts * (likely - wanted)) + ridge * weights
+        expected = np.add.reduceat(self.features * likely[:, None], self._starts, axis=0)
+        curvature = (self.features.T * (counts * likely)) @ self.features
+        curvature -= (expected.T * self._counts) @ expected
+        return (
+            loss + ridge / 2 * float(weights @ weights),
+            gradient,
+            curvature + ridge * np.eye(len(weights)),
+        )
+
+    def _sums(self, values: Doubles) -> Doubles:
+        sums: Doubles = np.add.reduceat(values, self._starts)
+        return sums
 
 
 def lowest(

@@ -23,7 +23,7 @@ class TestRun:
         (tmp_path / "places").mkdir()
         before = dict(os.environ)
         target = tmp_path / "figures.json"
-        sections = ["environment", "stages", "searchable"]
+        sections = ["environment", "stages", "searchable", "answers"]
         assert bench.main([*sections, "--quick", "--notes", "12", "--json", str(target)]) == 0
         written = json.loads(target.read_text())
         assert written["schema"] == bench.SCHEMA
