@@ -37,6 +37,7 @@ def session_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("QUIRE_CONFIG", str(folder / "config.toml"))
         patch.setenv("QUIRE_DATA_DIR", str(folder / "data"))
         patch.setenv("QUIRE_CACHE_DIR", str(folder / "cache"))
+        patch.setenv("XDG_DATA_HOME", str(folder / "home"))  # for what a test names no place for
         patch.setenv("QUIRE_NO_DAEMON", "1")  # tests of the background engine start one of their own
         yield folder
 

@@ -13,12 +13,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quire_engine import Replay, VaultDifference
     from quire_engine.doctor import Finding, Repair
     from quire_engine.records import (
         Answer,
+        AnswerComparison,
         AnswerEvent,
+        AnswerReport,
+        AnswerResult,
         Citation,
         Comparison,
+        Conversation,
+        ConversationEntry,
         EvalReport,
         EvalRun,
         Filters,
@@ -32,17 +38,22 @@ if TYPE_CHECKING:
         SearchResult,
         SyncProgress,
         SyncReport,
+        Turn,
+        Verdict,
         Wave,
     )
 
 SEARCH = "quire.search/1"
 ANSWER = "quire.answer/1"
 EVAL = "quire.eval/1"
+EVAL_INIT = "quire.eval-init/1"
 INDEX = "quire.index/1"
 STATUS = "quire.status/1"
 MODELS = "quire.models/1"
 DOCTOR = "quire.doctor/1"
 ENGINE = "quire.engine/1"
+REPLAY = "quire.replay/1"
+CONVERSATIONS = "quire.conversations/1"
 
 Json = dict[str, Any]
 
@@ -199,11 +210,20 @@ def citation(value: Citation) -> Json:
 
 
 def wave(value: Wave) -> Json:
-    """One load of context."""
+    """One load of context: what it added, why, and how much is there now, each measure from 0 to 1.
+
+    ``stop_reason`` is ``null`` where the next wave followed at once.
+    """
     return {
         "tier": value.tier,
         "chunks": value.chunks,
         "tokens": value.tokens,
+        "scores": [finite(score) for score in value.scores],
+        "cause": value.cause,
+        "coverage": finite(value.coverage),
+        "confidence": finite(value.confidence),
+        "clarity": finite(value.clarity),
+        "completeness": finite(value.completeness),
         "sufficiency": finite(value.sufficiency),
         "stop_reason": value.stop_reason,
     }
@@ -214,14 +234,19 @@ def answer(value: Answer) -> Json:
     return {
         "schema": ANSWER,
         "question": value.question,
+        "standalone": value.standalone,
+        "conversation": value.conversation,
         "answer": value.text,
         "status": value.status.value,
+        "confidence": finite(value.confidence),
         "citations": [citation(proof) for proof in value.citations],
         "waves": [wave(load) for load in value.waves],
+        "omitted": [asdict(omission) for omission in value.omitted],
         "model": value.model,
         "generation": value.generation,
         "incomplete": value.incomplete,
         "left_out": value.left_out,
+        "notes": list(value.notes),
         "plan": plan(value.plan),
         "timings": timings(value.timings),
         "hits": [hit(source) for source in value.hits],
@@ -229,19 +254,148 @@ def answer(value: Answer) -> Json:
 
 
 def answer_event(event: AnswerEvent) -> Json:
-    """One step of an answer; ``type`` is ``hits``, ``wave``, ``text`` or ``answer``."""
-    from quire_engine.records import AnswerFinished, AnswerText, HitsFound, WaveLoaded
+    """One step of an answer, by its ``type``.
+
+    In this order: ``hits``; ``wave``, for every load of context; with a language model ``queued``, each time
+    that fewer questions are before this one (``position``), and ``reading``, how many tokens of the prompt it
+    has read (``done`` of ``total``; ``known`` before it began); ``text``, the next piece of the answer; last,
+    whole, ``answer``. ``wave`` comes again after ``reading`` where the model asks for more, and ``queued``
+    and ``reading`` come before ``hits`` where it rewrites a follow-up question.
+    """
+    from quire_engine.records import AnswerFinished, AnswerText, HitsFound, PromptRead, Queued, WaveLoaded
 
     match event:
         case HitsFound(result=result):
             return {**search(result), "schema": ANSWER, "type": "hits"}
         case WaveLoaded(wave=load):
             return {"schema": ANSWER, "type": "wave", **wave(load)}
+        case Queued(position=position):
+            return {"schema": ANSWER, "type": "queued", "position": position}
+        case PromptRead():
+            return {"schema": ANSWER, "type": "reading", **asdict(event)}
         case AnswerText(text=text, citations=citations):
             proofs = [citation(proof) for proof in citations]
             return {"schema": ANSWER, "type": "text", "text": text, "citations": proofs}
         case AnswerFinished(answer=value):
             return {**answer(value), "type": "answer"}
+
+
+def replay(value: Replay, difference: VaultDifference | None = None) -> Json:
+    """A saved answer made again, ``quire.replay/1``; ``against`` is the vault as it is now, where asked."""
+    return {
+        "schema": REPLAY,
+        "question": value.run.question,
+        "asked": moment(value.run.asked),
+        "version": value.run.version,
+        "fingerprint": value.run.fingerprint,
+        "generation": value.run.result.generation,
+        "identical": value.identical,
+        "then": _statement(value.run.answer),
+        "again": _statement(value.now),
+        "diff": list(value.diff),
+        "against": None if difference is None else _against(difference),
+    }
+
+
+def _against(value: VaultDifference) -> Json:
+    return {
+        "same": value.same,
+        "generation": value.now.generation,
+        "incomplete": value.now.incomplete,
+        "now": _statement(value.now),
+        "diff": list(value.diff),
+        "notes": [
+            {
+                "path": effect.change.path,
+                "gone": effect.change.gone,
+                "changes_answer": effect.changes_answer,
+                "alone": None if effect.answer is None else _statement(effect.answer),
+                "passages": [
+                    {
+                        "kind": change.kind,
+                        "then": None if change.then is None else _passage(change.then),
+                        "now": None if change.now is None else _passage(change.now),
+                        "diff": list(change.diff),
+                    }
+                    for change in effect.change.passages
+                ],
+            }
+            for effect in value.notes
+        ],
+    }
+
+
+def _statement(value: Answer) -> Json:
+    """What an answer says, and its proof."""
+    return {
+        "answer": value.text,
+        "status": value.status.value,
+        "citations": [citation(proof) for proof in value.citations],
+        "model": value.model,
+    }
+
+
+def _passage(value: Hit) -> Json:
+    return {
+        "id": chunk_id(value.chunk_id),
+        "path": value.path,
+        "headings": list(value.headings),
+        "start_line": value.start_line,
+        "end_line": value.end_line,
+        "text": value.text,
+    }
+
+
+def conversation_list(values: Iterable[ConversationEntry]) -> Json:
+    """Conversations without what was said in them, ``quire.conversations/1``."""
+    return {
+        "schema": CONVERSATIONS,
+        "conversations": [{**_conversation(entry), "questions": entry.turns} for entry in values],
+    }
+
+
+def conversations_found(words: str, values: Iterable[Conversation]) -> Json:
+    """Conversations with the turns that hold all of ``words``, ``quire.conversations/1``."""
+    return {
+        "schema": CONVERSATIONS,
+        "words": words,
+        "conversations": [
+            {**_conversation(found), "turns": [_turn(turn) for turn in found.turns]} for found in values
+        ],
+    }
+
+
+def conversation_document(value: Conversation) -> Json:
+    """One conversation, whole, ``quire.conversations/1``."""
+    return {
+        "schema": CONVERSATIONS,
+        **_conversation(value),
+        "questions": len(value.turns),
+        "turns": [_turn(turn) for turn in value.turns],
+    }
+
+
+def _conversation(value: Conversation | ConversationEntry) -> Json:
+    return {
+        "id": value.id,
+        "title": value.title,
+        "started": moment(value.started),
+        "updated": moment(value.updated),
+    }
+
+
+def _turn(value: Turn) -> Json:
+    return {
+        "number": value.number,
+        "asked": moment(value.asked),
+        "question": value.question,
+        "standalone": value.standalone,
+        "answer": value.text,
+        "status": value.status.value,
+        "citations": [citation(proof) for proof in value.citations],
+        "model": value.model,
+        "generation": value.generation,
+    }
 
 
 def progress(value: SyncProgress) -> Json:
@@ -311,9 +465,13 @@ def doctor(found: Iterable[Finding], repairs: Iterable[Repair], left: Iterable[F
     }
 
 
-def evaluation(report: EvalReport) -> Json:
-    """What an evaluation measured, ``quire.eval/1``."""
-    return {"schema": EVAL, **measured(report)}
+def evaluation(retrieval: EvalReport | None, answers: AnswerReport | None) -> Json:
+    """What an evaluation measured, ``quire.eval/1``; each part only where it was measured."""
+    return {
+        "schema": EVAL,
+        **({} if retrieval is None else measured(retrieval)),
+        **({} if answers is None else {"answers": answered(answers) | {"failed": failed(answers)}}),
+    }
 
 
 def measured(report: EvalReport) -> Json:
@@ -326,19 +484,91 @@ def measured(report: EvalReport) -> Json:
     }
 
 
-def comparison(value: Comparison, then: EvalRun, now: EvalRun, *, diff: bool) -> Json:
+def answered(report: AnswerReport) -> Json:
+    """Averages over answered questions, all of them or those of a group, with 95 % confidence intervals."""
+    return {
+        "questions": report.questions,
+        "model": report.model,
+        "measures": json_safe(report.measures),
+        "intervals": json_safe(report.intervals),
+        "status": dict(report.statuses),
+        "curve": [
+            {"coverage": coverage, "risk": risk, "confidence": confidence}
+            for coverage, risk, confidence in report.curve
+        ],
+    }
+
+
+def failed(report: AnswerReport) -> list[Json]:
+    """The questions that were not dealt with rightly, with what was shown; the surest mistakes first.
+
+    ``failure`` is ``wrong`` (without the gold answer, or from elsewhere), ``abstained`` (though the notes
+    answer) or ``answered`` (though they do not).
+    """
+    wrong = [result for result in report.results if result.measures["correct"] < 1]
+    wrong.sort(key=lambda result: (result.status == "abstained", -result.confidence))
+    return [
+        {
+            "id": result.id,
+            "question": result.question,
+            "kind": result.kind,
+            "failure": _failure(result),
+            "answers": list(result.answers),
+            "places": list(result.places),
+            "status": result.status.value,
+            "confidence": result.confidence,
+            "text": result.text,
+            "cited": list(result.cited),
+        }
+        for result in wrong
+    ]
+
+
+def _failure(result: AnswerResult) -> str:
+    if not result.answerable:
+        return "answered"
+    return "abstained" if result.status == "abstained" else "wrong"
+
+
+def verdict(value: Verdict) -> Json:
+    """Whether something that is required was reached."""
+    return {"requirement": value.requirement, "found": json_safe(value.found), "met": value.met}
+
+
+def starter(lines: Mapping[str, int]) -> Json:
+    """The files of a first set of questions, with their numbers of lines, ``quire.eval-init/1``."""
+    return {"schema": EVAL_INIT, "lines": dict(lines)}
+
+
+def comparison(
+    retrieval: Comparison | None, answers: AnswerComparison | None, then: EvalRun, now: EvalRun, *, diff: bool
+) -> Json:
     """An evaluation against a saved run, the part ``against`` of ``quire.eval/1``.
 
-    With ``diff`` query by query, the largest loss first.
+    Each part only where both runs have it. With ``diff`` question by question, the largest loss first.
     """
-    record = json_safe(asdict(value))
-    changes = record.pop("changes")
-    circumstances = {
+    record = {
         "then": {"version": then.version, "fingerprint": then.fingerprint, "generation": then.generation},
         "now": {"version": now.version, "fingerprint": now.fingerprint, "generation": now.generation},
-        "settings": settings_changed(then.settings, now.settings),
+        "settings": settings_changed(_settings_of(then, answers), _settings_of(now, answers)),
     }
-    return {**circumstances, **record, **({"diff": changes} if diff else {})}
+    if retrieval is not None:
+        record |= _compared(retrieval, diff)
+    if answers is not None:
+        models = {"model": [then.model, now.model]}
+        record["answers"] = models | _compared(answers, diff)
+    return record
+
+
+def _compared(value: Comparison | AnswerComparison, diff: bool) -> Json:
+    record: Json = json_safe(asdict(value))
+    changes = record.pop("changes")
+    return {**record, **({"diff": changes} if diff else {})}
+
+
+def _settings_of(run: EvalRun, answers: AnswerComparison | None) -> Mapping[str, Any]:
+    """Those that matter to what is compared."""
+    return {name: value for name, value in run.settings.items() if answers is not None or name != "answer"}
 
 
 def settings_changed(then: Mapping[str, Any], now: Mapping[str, Any], section: str = "") -> Json:

@@ -1,4 +1,4 @@
-"""Why these passages, in words: how a question was understood, and what a hit's score consists of.
+"""How an answer comes about, in words: how a question was understood, what was read, how scores add up.
 
 Takes what scripts read (`quire.contract`); the lines that it returns are the face's to make inert.
 """
@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from quire.contract import Json
+from quire_engine.quantities import counted
 
+_MEASURES = ("coverage", "confidence", "clarity", "completeness")
 _MOST = 5
 """Items of a list that are named."""
 _LONGEST = 60
@@ -44,6 +46,52 @@ def facts(plan: Json | None) -> Iterator[tuple[str, str]]:
     ):
         if parts:
             yield label, "; ".join(parts)
+
+
+def doing(event: Json) -> str:
+    """What an event before the text of an answer says is being done; empty for other events."""
+    match event["type"]:
+        case "hits":
+            return f"found {counted(len(event['hits']), 'passage')}"
+        case "wave":
+            if event["tier"] != "critical":  # the best passage always is
+                return f"reading on: {event['cause']}"
+            return f"reading {counted(event['chunks'], 'critical passage')}"
+        case "queued":
+            if not event["position"]:
+                return "waiting is over: the language model begins"
+            return f"waiting: {counted(event['position'], 'question')} before this one"
+        case "reading":
+            return f"the language model reads: {event['done']:,} of {counted(event['total'], 'token')}"
+        case _:
+            return ""
+
+
+def reading(answer: Json) -> Iterator[tuple[str, str]]:
+    """What an answer was made from, as (label, words): every wave, what was left out, and its worth."""
+    if answer["standalone"]:
+        yield "asks", _quoted(answer["standalone"])
+    for number, wave in enumerate(answer["waves"], 1):
+        scores = ", ".join(f"{score:.3f}" for score in wave["scores"])
+        measures = ", ".join(f"{name} {wave[name]:.2f}" for name in _MEASURES)
+        load = f"{counted(wave['chunks'], 'passage')}, {counted(wave['tokens'], 'token')}"
+        yield (
+            f"wave {number}",
+            f"{wave['tier']}: {load}; why: {wave['cause']}"
+            + (f"; scores {scores}" if scores else "")
+            + f"; {measures}, sufficiency {wave['sufficiency']:.2f}"
+            + (f"; stopped: {wave['stop_reason']}" if wave["stop_reason"] else "; not enough"),
+        )
+    if answer["omitted"]:
+        yield "left out", "; ".join(map(_omission, answer["omitted"]))
+    made = f"answered by {answer['model']}, from generation {answer['generation']} of the index"
+    yield "answer", f"{answer['status']}, confidence {answer['confidence']:.2f}; {made}"
+
+
+def _omission(omitted: Json) -> str:
+    first, last = omitted["start_line"], omitted["end_line"]
+    lines = f"{first}" if first == last else f"{first}-{last}"
+    return f"{omitted['path']}:{lines} {omitted['reason']}"
 
 
 def table(hit: Json, *, bar: str = "━", minus: str = "╌") -> Iterator[str]:

@@ -6,7 +6,7 @@ answer alike.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from quire.choice import Choice
 from quire_engine.records import AnswerEvent, AnswerFinished, Filters, HitsFound
 
 if TYPE_CHECKING:
-    from quire_engine import Engine
+    from quire_engine import Engine, Recording
 
 
 def _text(value: object) -> str:
@@ -58,6 +58,14 @@ class Inquiry(BaseModel):
     """For searches: whether hits come with the passages before and after them."""
     model: str | None = None
     """For answers: a catalogue name, a GGUF path, or ``extractive``; ``None`` for what the settings say."""
+    record: bool = False
+    """For answers: whether the last event brings what the answer was made from, as ``run``."""
+    conversation: str | None = None
+    """For answers: ``new``, ``last`` or an id; ``None`` for none, which is kept nowhere."""
+    max_waves: int | None = Field(default=None, ge=0)
+    """For answers, as the two below: how much may be read. ``None``: what the settings say; 0: no limit."""
+    budget_tokens: int | None = Field(default=None, ge=0)
+    budget_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     sync: bool = True
     """Whether changes are looked for first."""
     fresh: bool = False
@@ -82,11 +90,17 @@ class Inquiry(BaseModel):
 
     @contextmanager
     def events(
-        self, kind: Literal["search", "ask"], engine: Engine, *, current: bool
+        self,
+        kind: Literal["search", "ask"],
+        engine: Engine,
+        *,
+        current: bool,
+        cancelled: Callable[[], bool],
     ) -> Iterator[Iterator[contract.Json]]:
         """The answer as a script reads it: ``quire.search/1`` once, or the events of ``quire.answer/1``.
 
-        It is marked incomplete unless the index is ``current``. Leaving the block cancels the answer.
+        It is marked incomplete unless the index is ``current``. Leaving the block cancels the answer, and
+        so does ``cancelled``, even while a language model computes; then the last event does not come.
         """
         filters = self.restriction
         if kind == "search":
@@ -94,12 +108,22 @@ class Inquiry(BaseModel):
             result = replace(result, incomplete=result.incomplete or not current)
             yield iter([{"type": "search", **contract.search(result, context=self.context)}])
             return
-        from quire_engine import AskOptions
+        from quire_engine import AskOptions, Recording
 
-        options = AskOptions(model=self._model, limit=self.limit)
-        answer = engine.ask(self.text, filters=filters, options=options)
+        recording = Recording() if self.record else None
+        options = AskOptions(
+            model=self._model,
+            limit=self.limit,
+            conversation=self.conversation,
+            max_waves=self.max_waves,
+            budget_tokens=self.budget_tokens,
+            budget_seconds=self.budget_seconds,
+        )
+        answer = engine.ask(
+            self.text, filters=filters, options=options, recording=recording, cancelled=cancelled
+        )
         try:
-            yield (contract.answer_event(event if current else _behind(event)) for event in answer)
+            yield (_told(event if current else _behind(event), recording) for event in answer)
         finally:
             if isinstance(answer, Generator):
                 answer.close()
@@ -110,6 +134,15 @@ class Inquiry(BaseModel):
         if self.model and (file := Path(self.folder) / Path(self.model).expanduser()).is_file():
             return str(file)
         return self.model
+
+
+def _told(event: AnswerEvent, recording: Recording | None) -> contract.Json:
+    told = contract.answer_event(event)
+    if isinstance(event, AnswerFinished) and recording is not None and recording.run is not None:
+        from quire_engine import run_document
+
+        told["run"] = run_document(recording.run)
+    return told
 
 
 def _behind(event: AnswerEvent) -> AnswerEvent:

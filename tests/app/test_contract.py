@@ -25,8 +25,11 @@ from quire_engine.records import (
     ModelDescription,
     NamedNote,
     Neighbour,
+    Omission,
     Plan,
+    PromptRead,
     Query,
+    Queued,
     Routing,
     ScoreTrace,
     SearchResult,
@@ -81,7 +84,19 @@ PLAN = Plan(
 )
 RESULT = SearchResult("roses", (HIT,), generation=7, incomplete=False, timings={"total": 12.34567}, plan=PLAN)
 CITATION = Citation(1, "Garden/Roses.md", ("Roses",), 3, 3, "Prune roses in March.", True, 0.9)
-WAVE = Wave("critical", 2, 120, 0.8, "sufficient")
+WAVE = Wave(
+    tier="critical",
+    chunks=2,
+    tokens=120,
+    sufficiency=0.8,
+    stop_reason="sufficient",
+    coverage=0.41,
+    confidence=0.9,
+    clarity=0.7,
+    completeness=1.0,
+    scores=(0.03, 0.02),
+    cause="the question",
+)
 ANSWER = Answer(
     question="When are roses pruned?",
     status=AnswerStatus.SUPPORTED,
@@ -94,6 +109,11 @@ ANSWER = Answer(
     hits=(HIT,),
     timings={"total": 20.0},
     plan=PLAN,
+    confidence=0.75,
+    standalone="When?",
+    conversation="0a1b",
+    omitted=(Omission("Old.md", 1, 2, "did not fit"),),
+    notes=("it could not be kept",),
 )
 
 
@@ -131,9 +151,11 @@ class TestSearch:
         record = json.loads(json.dumps(contract.search(result), allow_nan=False))
         (found,) = record["hits"]
         assert found["score"] == found["trace"]["signals"][0]["contribution"] == 0.0
-        waves, citations = (replace(WAVE, sufficiency=number),), (replace(CITATION, support=number),)
+        measures = dict.fromkeys(("coverage", "confidence", "clarity", "completeness", "sufficiency"), number)
+        waves = (replace(WAVE, scores=(number,), **measures),)  # type: ignore[arg-type]
+        citations = (replace(CITATION, support=number),)
         answer = replace(ANSWER, hits=(hit,), plan=routed, waves=waves, citations=citations)
-        json.dumps(contract.answer(answer), allow_nan=False)
+        json.dumps(contract.answer(replace(answer, confidence=number)), allow_nan=False)
 
     def test_lines_stand_alone(self) -> None:
         (line,) = contract.search_lines(contract.search(RESULT))
@@ -166,23 +188,39 @@ class TestAnswer:
             "tier": "critical",
             "chunks": 2,
             "tokens": 120,
+            "scores": [0.03, 0.02],
+            "cause": "the question",
+            "coverage": 0.41,
+            "confidence": 0.9,
+            "clarity": 0.7,
+            "completeness": 1.0,
             "sufficiency": 0.8,
             "stop_reason": "sufficient",
         }
+        (omitted,) = record["omitted"]
+        assert omitted == {"path": "Old.md", "start_line": 1, "end_line": 2, "reason": "did not fit"}
+        assert (record["confidence"], record["notes"]) == (0.75, ["it could not be kept"])
+        assert (record["standalone"], record["conversation"]) == ("When?", "0a1b")
 
     def test_events_say_their_type(self) -> None:
         events = [
             HitsFound(RESULT),
             WaveLoaded(WAVE),
+            Queued(2),
+            PromptRead(384, 1020, 128),
             AnswerText("In March [1].", (CITATION,)),
             AnswerFinished(ANSWER),
         ]
         records = [contract.answer_event(event) for event in events]
-        assert [record["type"] for record in records] == ["hits", "wave", "text", "answer"]
+        types = ["hits", "wave", "queued", "reading", "text", "answer"]
+        assert [record["type"] for record in records] == types
         assert {record["schema"] for record in records} == {"quire.answer/1"}
         assert records[0]["hits"][0]["path"] == "Garden/Roses.md"
-        assert records[2]["citations"][0]["n"] == 1
-        assert records[3]["answer"] == ANSWER.text
+        assert records[1] == {"schema": "quire.answer/1", "type": "wave", **contract.wave(WAVE)}
+        assert records[2]["position"] == 2
+        assert (records[3]["done"], records[3]["total"], records[3]["known"]) == (384, 1020, 128)
+        assert records[4]["citations"][0]["n"] == 1
+        assert records[5]["answer"] == ANSWER.text
 
 
 class TestEverythingElse:
@@ -237,7 +275,7 @@ class TestEverythingElse:
         assert [model["licence"] for model in record["models"]] == ["Apache-2.0", None]
 
     def test_an_evaluation_keeps_its_counts_and_measures(self) -> None:
-        record = contract.evaluation(EvalReport(3, "note", {"ndcg@10": 0.5, "p50_ms": float("nan")}))
+        record = contract.evaluation(EvalReport(3, "note", {"ndcg@10": 0.5, "p50_ms": float("nan")}), None)
         assert record == {
             "schema": "quire.eval/1",
             "queries": 3,

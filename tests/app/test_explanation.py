@@ -5,19 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+import pytest
+
 from quire import contract
-from quire.explanation import facts, table
+from quire.explanation import doing, facts, reading, table
 from quire_engine.records import (
+    Answer,
+    AnswerEvent,
+    AnswerStatus,
+    AnswerText,
     Filters,
     Hit,
+    HitsFound,
     NamedNote,
+    Omission,
     Plan,
+    PromptRead,
     Query,
+    Queued,
     Routing,
     ScoreTrace,
+    SearchResult,
     Signal,
     Strategy,
     TopicScore,
+    Wave,
+    WaveLoaded,
 )
 
 QUERY = Query(
@@ -36,6 +49,14 @@ QUERY = Query(
     filters=Filters(),
 )
 PLAN = Plan(QUERY, Strategy("simple", 100, 1, 10, 1, 1.0, None), Routing("all"))
+MEASURES = {"confidence": 0.9, "clarity": 0.7, "completeness": 1.0}
+FIRST = Wave(
+    "critical", 2, 120, 0.75, None, **MEASURES, coverage=0.41, scores=(0.83, 0.7), cause="the question"
+)
+SECOND = Wave(
+    "relevant", 1, 1200, 1.0, "there is enough", **MEASURES,
+    coverage=0.6, scores=(0.4,), cause="coverage 0.41 of 0.55",
+)  # fmt: skip
 MARCH = datetime(2024, 3, 1).timestamp()
 NOON = datetime(2024, 4, 1, 12).timestamp()
 
@@ -110,6 +131,51 @@ class TestFacts:
         said = asked(filters=Filters(excluded=tuple("abcdefgh"), tags=("t" * 500,)))["only"]
         assert "without a, b, c, d, e and 3 more" in said
         assert len(said) < 120
+
+
+class TestDoing:
+    @pytest.mark.parametrize(
+        ("event", "words"),
+        [
+            (HitsFound(SearchResult("q", (), 1, False)), "found 0 passages"),
+            (WaveLoaded(FIRST), "reading 2 critical passages"),
+            (WaveLoaded(SECOND), "reading on: coverage 0.41 of 0.55"),
+            (Queued(2), "waiting: 2 questions before this one"),
+            (Queued(0), "waiting is over: the language model begins"),
+            (PromptRead(384, 1020, 128), "the language model reads: 384 of 1,020 tokens"),
+            (AnswerText("In March."), ""),
+        ],
+    )
+    def test_says_what_goes_on(self, event: AnswerEvent, words: str) -> None:
+        assert doing(contract.answer_event(event)) == words
+
+
+class TestReading:
+    answer = Answer("q", AnswerStatus.PARTIAL, "t", (), (FIRST, SECOND), "m", 7, False, confidence=0.5)
+
+    def test_tells_every_wave_and_what_the_answer_is_worth(self) -> None:
+        assert list(reading(contract.answer(self.answer))) == [
+            (
+                "wave 1",
+                "critical: 2 passages, 120 tokens; why: the question; scores 0.830, 0.700; "
+                "coverage 0.41, confidence 0.90, clarity 0.70, completeness 1.00, "
+                "sufficiency 0.75; not enough",
+            ),
+            (
+                "wave 2",
+                "relevant: 1 passage, 1,200 tokens; why: coverage 0.41 of 0.55; "
+                "scores 0.400; coverage 0.60, confidence 0.90, clarity 0.70, completeness 1.00, "
+                "sufficiency 1.00; stopped: there is enough",
+            ),
+            ("answer", "partial, confidence 0.50; answered by m, from generation 7 of the index"),
+        ]
+
+    def test_tells_what_was_left_out_and_how_a_follow_up_was_understood(self) -> None:
+        omitted = (Omission("a.md", 1, 2, "did not fit"), Omission("b.md", 3, 3, "repeats another"))
+        answer = replace(self.answer, standalone="When are roses pruned?", omitted=omitted)
+        told = dict(reading(contract.answer(answer)))
+        assert told["asks"] == "“When are roses pruned?”"
+        assert told["left out"] == "a.md:1-2 did not fit; b.md:3 repeats another"
 
 
 class TestTable:

@@ -19,11 +19,13 @@ _COMMANDS = {
     "index": ("quire.cli.index", "Bring a vault's index up to date."),
     "search": ("quire.cli.search", "Find passages."),
     "ask": ("quire.cli.ask", "Answer a question, with proof."),
+    "replay": ("quire.cli.replay", "Make a saved answer again."),
+    "conversations": ("quire.cli.conversations", "List, show, search, export and delete conversations."),
     "status": ("quire.cli.status", "Show what the index holds."),
     "models": ("quire.cli.models", "List, fetch, choose and check models."),
     "watch": ("quire.cli.watch", "Keep the index up to date while notes change."),
     "engine": ("quire.cli.engine", "Look after the background engine."),
-    "eval": ("quire.cli.evaluate", "Measure retrieval against judged questions."),
+    "eval": ("quire.cli.evaluate", "Measure searches and answers against judged questions."),
     "doctor": ("quire.cli.doctor", "Examine this installation, and mend its index."),
 }
 """Name → module and one line of help, which stands here so that ``--help`` imports no command."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,6 +52,19 @@ class Condition(click.ParamType[tuple[str, str]]):
                 f"{str(value)[:40]!r} has no '=': write it as property=value, as in status=done", param, ctx
             )
         return name.strip(), wanted.strip()
+
+
+class Seconds(click.FloatRange):
+    """A span of time; not a number and infinity, which are floats too, are none."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds; 0 is no limit", param, ctx)
+        return seconds
 
 
 class Folder(click.Path):
@@ -139,7 +153,8 @@ def query_options(command: Decorated) -> Decorated:
             click.option(
                 "--explain",
                 is_flag=True,
-                help="Show how the question was understood and how each score came about.",
+                help="Show how the question was understood, how each score came about and, of an answer, "
+                "what was read for it and why.",
             ),
             click.option(
                 "--no-sync", is_flag=True, help="Use the index as it is; do not look for changes first."
@@ -159,6 +174,38 @@ def query_options(command: Decorated) -> Decorated:
     ):
         command = option(command)
     return filter_options(command)
+
+
+def budget_options(command: Decorated) -> Decorated:
+    """``--max-waves``, ``--budget-tokens`` and ``--budget-seconds``; ``None`` where one is not given."""
+    for option in reversed(
+        [
+            click.option(
+                "--max-waves",
+                type=click.IntRange(min=0),
+                metavar="N",
+                help="The most times that further passages are loaded while what was read is not enough, the "
+                "first time included. 0: as many as the kind of question calls for. "
+                "Default: answer.max_waves of the settings.",
+            ),
+            click.option(
+                "--budget-tokens",
+                type=click.IntRange(min=0),
+                metavar="N",
+                help="The most tokens of passages that are read for an answer. 0: no limit. "
+                "Default: answer.budget_tokens.",
+            ),
+            click.option(
+                "--budget-seconds",
+                type=Seconds(),
+                metavar="S",
+                help="Load no further passages after so many seconds. 0: no limit. "
+                "Default: answer.budget_seconds.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
 
 
 def looking_first(no_sync: bool, fresh: bool) -> dict[str, bool]:

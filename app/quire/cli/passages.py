@@ -7,11 +7,11 @@ background engine, and making records of them again would take longer than showi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from quire.cli.terminal import Palette, inert, shorten, wrap
 from quire.contract import Json
-from quire.explanation import facts, table
+from quire.explanation import table
 
 _EXCERPT_LINES = 3
 _LABEL = 10
@@ -157,9 +157,9 @@ def _score_lines(hit: Json, palette: Palette, width: int, plain: bool) -> Iterat
         yield "    " + palette.faint(f"also at {inert(duplicate)}")
 
 
-def plan_lines(plan: Json | None, palette: Palette, width: int) -> Iterator[str]:
-    """How a question was understood and searched, each fact with its label."""
-    for label, words in facts(plan):
+def fact_lines(facts: Iterable[tuple[str, str]], palette: Palette, width: int) -> Iterator[str]:
+    """Facts of `quire.explanation`, each with its label."""
+    for label, words in facts:
         for number, line in enumerate(wrap(inert(words), width - _LABEL)):
             yield palette.faint(("" if number else label).ljust(_LABEL) + line)
 

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal, Self
 
+from quire.cli.interruption import watched
 from quire.cli.progress import Progress
 from quire.cli.session import QUIET_SECONDS, Session
 from quire.client import EngineClient, EngineError, Unavailable
@@ -60,10 +61,18 @@ class Questions:
         *_, event = self.events(text, whole=True)
         return finished(event)
 
+    def tell_understood(self, standalone: str) -> None:
+        """Say to people, once, how a follow-up was understood."""
+        if standalone and self._session.diagnostics.terminal:
+            self._note(f"understood as: {standalone}")
+
     def tell(self, document: Json) -> None:
-        """Say what of the question could not be understood as meant."""
+        """Say how a follow-up was understood, what could not be understood as meant, and what went wrong."""
+        self.tell_understood(document.get("standalone", ""))
         for note in document["plan"]["query"]["notes"] if document["plan"] else ():
             self._note(note)
+        for note in document.get("notes", ()):
+            self._session.diagnostics.warning(note)
 
     def warn_if_behind(self, document: Json) -> None:
         """Say when an answer comes from an index that is incomplete, and what becomes of that."""
@@ -105,8 +114,16 @@ class Questions:
             thorough = self._options["fresh"]
             self._current = not self._options["sync"] or self._session.freshen(self._engine, follow=thorough)
         asked = Inquiry.model_validate(inquiry)
-        with asked.events(self._kind, self._engine, current=self._current) as events:
-            yield from events
+        with (
+            watched() as interrupted,
+            asked.events(self._kind, self._engine, current=self._current, cancelled=interrupted) as events,
+        ):
+            for event in events:
+                if interrupted():
+                    raise KeyboardInterrupt
+                yield event
+            if interrupted():  # an answer that was cut short has no last event
+                raise KeyboardInterrupt
 
 
 def finished(event: Json) -> Json:

@@ -10,10 +10,11 @@ from quire import contract
 from quire.cli import batch as batches
 from quire.cli.diagnostics import ExitCode, worst
 from quire.cli.options import OPERATORS, colour_option, filters, looking_first, query_options, vault_option
-from quire.cli.passages import hit_lines, plan_lines, searched_words
+from quire.cli.passages import fact_lines, hit_lines, searched_words
 from quire.cli.questions import Questions
 from quire.cli.session import Session
 from quire.contract import Json
+from quire.explanation import facts
 
 
 @click.command("search", short_help="Find passages.", epilog=OPERATORS)
@@ -82,7 +83,7 @@ def show(session: Session, result: Json, explain: bool) -> None:
     """Print hits for people."""
     output, words = session.output, searched_words(result["plan"])
     if explain:
-        for line in plan_lines(result["plan"], output.palette, output.width):
+        for line in fact_lines(facts(result["plan"]), output.palette, output.width):
             output.line(line)
     for hit in result["hits"]:
         if output.terminal and (explain or hit["rank"] > 1):

@@ -56,7 +56,7 @@ def _answered(
         settled = time.perf_counter()
         if cancelled.is_set():
             return
-        with inquiry.events(kind, vault.engine, current=current) as answer:
+        with inquiry.events(kind, vault.engine, current=current, cancelled=cancelled.is_set) as answer:
             yield from answer
     log.info(
         "%s in %s: %.0f ms, %.0f of them for the index",

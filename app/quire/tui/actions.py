@@ -38,18 +38,16 @@ class Action:
     palette: bool = False
     priority: bool = False
     """Whether the keys work whatever has the focus, a dialog included."""
-    per_key: bool = False
-    """Whether the action takes the key as its argument, a number."""
 
     def bindings(self) -> list[Binding]:
         """A binding for every key; at most the first stands in the footer."""
         return [
             Binding(
                 key,
-                f"{self.name}({key})" if self.per_key else self.name,
+                self.name,
                 self.title,
                 show=self.footer and key == self.keys[0],
-                key_display=self.shown if self.per_key else self.shown.split(" ")[0],
+                key_display=self.shown.split(" ")[0],
                 priority=self.priority,
             )
             for key in self.keys
@@ -57,7 +55,15 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("submit", Owner.QUESTION, "Ask", "Ask the question.", ("enter",), "Enter", footer=True),
+    Action(
+        "submit",
+        Owner.QUESTION,
+        "Ask",
+        "Ask the question; a passage's number opens that passage.",
+        ("enter",),
+        "Enter",
+        footer=True,
+    ),
     Action(
         "older",
         Owner.QUESTION,
@@ -81,34 +87,40 @@ ACTIONS: tuple[Action, ...] = (
         "ask_again",
         Owner.ASK,
         "Ask again",
-        "Go to the question box; typing a letter does it too.",
+        "Go to the question box; typing does it too.",
         ("escape", "slash"),
         "Esc /",
         footer=True,
         palette=True,
     ),
     Action(
-        "open_source",
+        "new_conversation",
         Owner.ASK,
-        "Open",
-        "Open the passage with that number.",
-        tuple("123456789"),
-        "1-9",
+        "New",
+        "Begin a new conversation; until then, questions go on with the one before.",
+        ("ctrl+n",),
+        "^n",
         footer=True,
-        per_key=True,
+        palette=True,
     ),
     Action(
         "explain",
         Owner.ASK,
         "Why",
-        "Show how the question was understood, and why these passages were found.",
+        "Show how the question was understood, what was read, and why these passages were found.",
         ("f2",),
         "F2",
         footer=True,
         palette=True,
     ),
     Action(
-        "select", Owner.SOURCES, "Open", "Open the passage where it stands in its note.", ("enter",), "Enter"
+        "select",
+        Owner.SOURCES,
+        "Open",
+        "Open the passage where it stands in its note.",
+        ("enter",),
+        "Enter",
+        footer=True,
     ),
     Action("back", Owner.NOTE, "Back", "Leave the note.", ("escape",), "Esc", footer=True, palette=True),
     Action(

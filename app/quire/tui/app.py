@@ -11,6 +11,7 @@ from textual import on
 from textual.app import App
 from textual.binding import Binding
 from textual.command import CommandPalette
+from textual.events import Event, Key
 from textual.reactive import reactive
 
 from quire.tui import actions, background, themes
@@ -68,6 +69,11 @@ class QuireApp(App[None], inherit_bindings=False):
 
     def _status_bar(self) -> StatusBar:
         return StatusBar(self.vault.name).data_bind(QuireApp.status, QuireApp.progress, QuireApp.problem)
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, Key) and not event.is_forwarded and isinstance(self.screen, AskScreen):
+            self.screen.foresee(event)
+        await super().on_event(event)
 
     # ------------------------------------------------------------------------------------- reports
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 from textual.worker import get_current_worker
 
+from quire import contract
+from quire.explanation import doing
 from quire.tui.messages import (
     AnswerEnded,
     AnswerFailed,
@@ -32,6 +34,7 @@ from quire_engine.records import (
     Note,
     SyncProgress,
     SyncReport,
+    Wave,
     WaveLoaded,
 )
 
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 
 Post = Callable[[Message], object]
 
+NEW = "new"
+"""Names a conversation that the next question begins."""
 SEARCHING = "Searching the notes…"
 READING = "Reading the notes first…"
 _SETTLE_SECONDS = 30.0
@@ -53,11 +58,17 @@ class _Cancelled(Exception):
     """The worker was cancelled; raised through the engine to leave work that takes longer."""
 
 
-def answer(engine: Engine, question: str, number: int, post: Post) -> None:
-    """Answer question ``number``; leaves, closing the answer, as soon as the worker is cancelled."""
+def answer(engine: Engine, question: str, conversation: str, number: int, post: Post) -> None:
+    """Answer question ``number`` of the session, in ``conversation`` (an id, or `NEW`).
+
+    Leaves, closing the answer, as soon as the worker is cancelled; a language model stops then, too.
+    """
+    from quire_engine import AskOptions
+
     worker = get_current_worker()
-    text, stage = "", SEARCHING
+    text, stage, standalone = "", SEARCHING, ""
     citations: tuple[Citation, ...] = ()
+    waves: tuple[Wave, ...] = ()
     post(AnswerProgressed(number, stage))
     try:
         deadline = time.monotonic() + _SETTLE_SECONDS
@@ -69,27 +80,37 @@ def answer(engine: Engine, question: str, number: int, post: Post) -> None:
             stage = READING
             post(AnswerProgressed(number, stage))
         stage = SEARCHING
-        events = engine.ask(question)
+        events = engine.ask(
+            question,
+            options=AskOptions(conversation=conversation),
+            cancelled=lambda: worker.is_cancelled,
+        )
         try:
             for event in events:
                 if worker.is_cancelled:
                     return
                 match event:
                     case HitsFound(result=result):
-                        stage = f"Found {len(result.hits)} passages…"
+                        standalone = result.query if result.query != question else ""
                     case WaveLoaded(wave=wave):
-                        stage = f"Reading {wave.chunks} {wave.tier} passages…"
+                        waves = (*waves, wave)
                     case AnswerText(text=piece, citations=new):
                         text, citations = text + piece, citations + new
                     case AnswerFinished(answer=finished):
                         post(AnswerEnded(number, finished))
                         return
-                post(AnswerProgressed(number, stage, text, citations))
+                if not isinstance(event, AnswerText):
+                    stage = _stage(doing(contract.answer_event(event)))
+                post(AnswerProgressed(number, stage, text, citations, waves, standalone))
         finally:
             if isinstance(events, Generator):
                 events.close()
     except Exception as error:
         post(AnswerFailed(number, _reason(error)))
+
+
+def _stage(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}…"
 
 
 def watch(engine: Engine, vault: Path, post: Post) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from quire.tui.places import Passage, Place
-from quire_engine.records import Answer, Citation, IndexStatus, Note, SyncProgress
+from quire_engine.records import Answer, Citation, IndexStatus, Note, SyncProgress, Wave
 
 
 @dataclass
@@ -19,6 +19,9 @@ class AnswerProgressed(Message):
     stage: str
     text: str = ""
     citations: tuple[Citation, ...] = ()
+    waves: tuple[Wave, ...] = ()
+    standalone: str = ""
+    """As `Answer.standalone`."""
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, AnswerProgressed) and message.question == self.question

@@ -38,7 +38,9 @@ class TestForPeople:
     def test_explain_shows_what_it_was_made_from(self, quire: Quire) -> None:
         out = quire("ask", QUESTION, "--explain").out
         assert "answered by extractive" in out
-        assert "sufficiency" in out
+        assert re.search(r"^wave 1    critical: \d+ passages?, \d+ tokens; why: the question; ", out, re.M)
+        assert "stopped: " in " ".join(out.split())
+        assert re.search(r"^answer    supported, confidence [01]\.\d\d; ", out, re.M)
         assert re.search(r"^question  factual; ", out, re.MULTILINE)
         assert re.search(r"^    score +\d\.\d{4}$", out, re.MULTILINE)
 
@@ -104,6 +106,24 @@ class TestExitCodes:
 
         assert exit_code(answer(False)) == CODES[status.value]
         assert exit_code(answer(True)) is ExitCode.INCOMPLETE
+
+    @pytest.mark.parametrize(
+        "budget", [("--max-waves", "1"), ("--budget-tokens", "1"), ("--budget-seconds", "0.000001")]
+    )
+    def test_a_budget_ends_the_reading(self, quire: Quire, budget: tuple[str, str]) -> None:
+        broad = "What is said of roses, the kiln, compost and the zebra?"
+        first, *others = quire("ask", broad, "--json").json["waves"]
+        (read,) = quire("ask", broad, *budget, "--json").json["waves"]
+        assert others
+        assert read["stop_reason"] != first["stop_reason"]
+
+    @pytest.mark.parametrize(
+        "budget", [("--max-waves", "-1"), ("--budget-tokens", "1.5"), ("--budget-seconds", "nan")]
+    )
+    def test_a_budget_that_is_none_is_wrong_usage(self, quire: Quire, budget: tuple[str, str]) -> None:
+        outcome = quire("ask", QUESTION, *budget)
+        assert outcome.code == 2
+        assert budget[0] in outcome.err
 
     def test_a_model_that_is_not_there_is_one_line(self, quire: Quire) -> None:
         outcome = quire("ask", QUESTION, "--model", "no-such-model")

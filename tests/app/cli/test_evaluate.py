@@ -14,11 +14,11 @@ Quire = Callable[..., Any]
 
 
 @pytest.fixture
-def judged(own_vault: Path, tmp_path: Path) -> Path:
-    """A folder with a vault, three questions and their judgements."""
+def judged(vault: Path, tmp_path: Path) -> Path:
+    """A folder with three questions and their judgements; the notes are the session's."""
     folder = tmp_path / "judged"
     folder.mkdir()
-    own_vault.rename(folder / "vault")
+    (folder / "eval.toml").write_text(f"vault = {json.dumps(str(vault))}\n")
     (folder / "queries.jsonl").write_text(
         '{"id": "q1", "text": "when to prune roses"}\n'
         '{"id": "q2", "text": "how hot is the kiln"}\n'
@@ -41,13 +41,9 @@ class TestEval:
         assert record["intervals"].keys() == measures
         for name, (low, high) in record["intervals"].items():
             assert 0 <= low <= record["retrieval"][name] <= high <= 1
+        assert 0.6 < record["retrieval"]["mrr@10"] < 1.0  # q3 is judged wrongly
         assert 0 < record["retrieval"]["added_p50_ms"] < record["retrieval"]["p95_ms"]
         assert record.keys() == {"schema", "queries", "unit", "retrieval", "intervals"}
-
-    def test_a_wrong_judgement_lowers_the_measures(self, quire: Quire, judged: Path) -> None:
-        assert 0.6 < quire("eval", str(judged), "--json").json["retrieval"]["mrr@10"] < 1.0
-        (judged / "qrels.tsv").write_text("q1\tGarden/Roses.md\t1\n")
-        assert quire("eval", str(judged), "--json").json["retrieval"]["mrr@10"] == 1.0
 
     def test_people_get_a_table(self, quire: Quire, judged: Path) -> None:
         out = quire("eval", str(judged), "--limit", "2").out
@@ -98,13 +94,18 @@ class TestBy:
 
 
 @pytest.fixture
-def saved(quire: Quire, judged: Path, tmp_path: Path) -> Path:
-    """A run over ``judged``, and after it a note more, which says what one question asks for."""
-    file = tmp_path / "run.json"
-    assert quire("eval", str(judged), "--save", str(file)).code == 0
-    (judged / "vault/Answer.md").write_text(
-        "# How hot is the kiln\n\nHow hot is the kiln? How hot the kiln is!\n"
-    )
+def saved(quire: Quire, judged: Path, places: Path) -> Path:
+    """A run over ``judged``, and after it a note more, which says what one question asks for.
+
+    Both are made once; no test changes them.
+    """
+    folder, file = places / "evaluated", places / "evaluated.json"
+    (judged / "eval.toml").write_text(f"vault = {json.dumps(str(folder))}\n")
+    if not file.exists():
+        write_notes(folder)
+        assert quire("eval", str(judged), "--save", str(file)).code == 0
+        said = "How hot is the kiln"
+        (folder / "Answer.md").write_text(f"# {said}\n\n{said}? How hot the kiln is!\n")
     return file
 
 
@@ -231,3 +232,161 @@ class TestDiff:
         outcome = quire("eval", str(judged), "--diff")
         assert outcome.code == 2
         assert "--against FILE" in outcome.err
+
+
+QUESTIONS = [
+    {
+        "id": "a",
+        "question": "When do I prune the roses?",
+        "answers": ["early March"],
+        "note": "Garden/Roses.md",
+    },
+    {"id": "b", "question": "How hot is the kiln?", "answers": ["1240 degrees"], "note": "Workshop/Kiln.md"},
+    {"id": "c", "question": "Who discovered the element polonium?", "answerable": False},
+]
+
+
+@pytest.fixture
+def asked(judged: Path) -> Path:
+    """The judged folder with three questions for answers, and nothing to search for."""
+    (judged / "queries.jsonl").unlink()
+    (judged / "qrels.tsv").unlink()
+    (judged / "questions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in QUESTIONS))
+    return judged
+
+
+class TestAnswers:
+    def test_are_measured_where_there_are_questions(self, quire: Quire, asked: Path) -> None:
+        outcome = quire("eval", str(asked), "--json")
+        record = outcome.json
+        assert outcome.code == 0
+        assert record.keys() == {"schema", "answers"}
+        answers = record["answers"]
+        assert (answers["questions"], answers["model"]) == (3, "extractive")
+        assert answers["measures"]["answer_recall"] == answers["measures"]["right_paragraph"] == 1.0
+        assert answers["measures"]["citations_verified"] == 1.0
+        assert answers["measures"]["abstention_recall"] == 1.0
+        assert answers["status"]["abstained"] == 1
+        assert answers["kinds"]["groups"]["answerable"]["questions"] == 2
+        assert answers["curve"][-1]["risk"] == 0.0
+        out = quire("eval", str(asked)).out
+        assert out.startswith("3 questions, answered by extractive: ")
+        assert re.search(r"^answer_recall +1\.0000  1\.0000 to 1\.0000$", out, re.MULTILINE)
+        assert re.search(r"^unanswerable +1 +- ", out, re.MULTILINE)
+
+    def test_either_part_can_be_measured_alone(self, quire: Quire, judged: Path) -> None:
+        (judged / "questions.jsonl").write_text(json.dumps(QUESTIONS[0]) + "\n")
+        assert quire("eval", str(judged), "--answers", "--json").json.keys() == {"schema", "answers"}
+        assert "answers" not in quire("eval", str(judged), "--no-answers", "--json").json
+        assert {"answers", "retrieval"} < quire("eval", str(judged), "--limit", "1", "--json").json.keys()
+
+    def test_says_which_questions_are_missing(self, quire: Quire, asked: Path) -> None:
+        for arguments, complaint in (
+            (["--no-answers"], "holds no queries.jsonl and no qrels.tsv"),
+            (["--by", "nosuch"], "has a field 'nosuch'"),
+        ):
+            outcome = quire("eval", str(asked), *arguments)
+            assert (outcome.code, complaint in outcome.err) == (2, True)
+        (asked / "questions.jsonl").unlink()
+        outcome = quire("eval", str(asked), "--answers")
+        assert (outcome.code, "holds no questions.jsonl" in outcome.err) == (2, True)
+
+    def test_runs_are_kept_and_compared(
+        self, quire: Quire, asked: Path, own_vault: Path, tmp_path: Path
+    ) -> None:
+        file = str(tmp_path / "run.json")
+        (asked / "eval.toml").write_text(f"vault = {json.dumps(str(own_vault))}\n")
+        quire("eval", str(asked), "--save", file)
+        (own_vault / "Garden/Roses.md").write_text("# Roses\n\nWhen to prune the roses is a riddle.\n")
+        record = quire("eval", str(asked), "--against", file, "--diff", "--json").json
+        against = record["against"]["answers"]
+        assert (against["questions"], against["model"]) == (3, ["extractive", "extractive"])
+        assert against["measures"]["answer_recall"]["difference"] == -0.5
+        assert [change["id"] for change in against["diff"]] == ["a"]
+        out = quire("eval", str(asked), "--against", file, "--diff").out
+        assert "1 answer worse" in out
+        assert re.search(r"^ +then +\w+: .*early March", out, re.MULTILINE)
+        assert re.search(r"^answer_recall +1\.0000 +0\.5000 +-0\.5000", out, re.MULTILINE)
+        outcome = quire("eval", str(asked), "--no-answers", "--against", file)
+        assert outcome.code == 2
+
+    def test_those_that_failed_are_named(self, quire: Quire, asked: Path) -> None:
+        failing = [
+            {"id": "a", "question": "When do I prune the roses?", "answers": ["in \x1b[31mmay"]},
+            {"id": "b", "question": "Who discovered polonium?", "answers": ["Marie Curie"]},
+            {"id": "c", "question": "How hot is the kiln?", "answerable": False},
+            QUESTIONS[1] | {"id": "d"},
+        ]
+        (asked / "questions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in failing))
+        failed = quire("eval", str(asked), "--json").json["answers"]["failed"]
+        assert {result["id"]: result["failure"] for result in failed} == {
+            "a": "wrong",
+            "b": "abstained",
+            "c": "answered",
+        }
+        assert failed[-1]["id"] == "b"
+        assert "1240 degrees" in next(result["text"] for result in failed if result["id"] == "c")
+        out = quire("eval", str(asked)).out
+        assert re.search(
+            r"^1 question answered wrongly\n  a  When .*\n +expected  in .*may\n +shown ", out, re.M
+        )
+        assert re.search(
+            r"^1 question abstained from, .*\n  b  Who .*\n +expected  Marie Curie\n1 ", out, re.M
+        )
+        assert re.search(r"^1 question answered, .*\n  c  How .*\n +shown +.*1240.*\n +Workshop/", out, re.M)
+        assert "\x1b" not in out
+
+
+class TestRequired:
+    def test_what_is_missed_is_a_line_each_and_the_code(self, quire: Quire, asked: Path) -> None:
+        with (asked / "eval.toml").open("a") as settings:
+            settings.write(
+                'require = ["answer_recall >= 0.9", "words <= 1", "unanswerable: abstention_recall >= 1.0", '
+                '"ndcg@10 >= 0.9", "offvault: correct >= 0.5"]\n'
+            )
+        outcome = quire("eval", str(asked), "--json")
+        assert outcome.code == 1
+        assert [line for line in outcome.err.splitlines() if "required" in line] == [
+            f"error: required: words <= 1; found: {outcome.json['answers']['measures']['words']:.4g}",
+            "error: required: offvault: correct >= 0.5; found: not measured",
+        ]
+        assert [verdict["met"] for verdict in outcome.json["required"]] == [True, False, True, False]
+
+    def test_all_met_is_no_word(self, quire: Quire, asked: Path) -> None:
+        with (asked / "eval.toml").open("a") as settings:
+            settings.write('require = ["answer_recall >= 0.9"]\n')
+        outcome = quire("eval", str(asked))
+        assert (outcome.code, outcome.err) == (0, "")
+
+    def test_the_vault_lies_in_the_folder_or_elsewhere(
+        self, quire: Quire, asked: Path, own_vault: Path, tmp_path: Path
+    ) -> None:
+        (asked / "eval.toml").unlink()
+        outcome = quire("eval", str(asked))
+        assert (outcome.code, "holds no vault" in outcome.err) == (2, True)
+        own_vault.rename(asked / "vault")
+        assert quire("eval", str(asked), "--json").json["answers"]["measures"]["answer_recall"] == 1.0
+        (asked / "vault").rename(tmp_path / "my notes")
+        (asked / "eval.toml").write_text('vault = "../my notes"\n')
+        assert quire("eval", str(asked), "--limit", "1", "--json").code == 0
+
+
+class TestInit:
+    def test_writes_a_set_that_can_be_measured_and_leaves_the_vault_alone(
+        self, quire: Quire, own_vault: Path, tmp_path: Path
+    ) -> None:
+        before = sorted(path.name for path in own_vault.rglob("*"))
+        folder = tmp_path / "set"
+        outcome = quire("eval", "--init", str(folder), "--vault", str(own_vault), "--json")
+        assert (outcome.code, outcome.json["schema"]) == (0, "quire.eval-init/1")
+        assert outcome.json["lines"]["questions.jsonl"] > 0
+        assert sorted(path.name for path in own_vault.rglob("*")) == before
+        record = quire("eval", str(folder), "--json").json
+        assert record["retrieval"]["success@10"] == 1.0
+        assert record["answers"]["measures"]["answer_recall"] > 0.5
+        again = quire("eval", "--init", str(folder), "--vault", str(own_vault))
+        assert (again.code, "already" in again.err) == (2, True)
+
+    def test_refuses_what_does_not_go_with_it(self, quire: Quire, asked: Path) -> None:
+        assert quire("eval", "--init", str(asked), "--limit", "3").code == 2
+        assert quire("eval", str(asked), "--vault", str(asked)).code == 2

@@ -84,7 +84,7 @@ class TestHelp:
         overview = quire("--help").out
         for path, command in commands():
             if len(path) == 1:
-                assert f"{path[0]:<8}{command.get_short_help_str(limit=200)}" in overview
+                assert f"{path[0]:<15}{command.get_short_help_str(limit=200)}" in overview
 
     @pytest.mark.parametrize("path", [path for path, _ in commands()])
     def test_every_command_prints_it(self, quire: Quire, path: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 
-from quire.cli.options import Condition, Moment, filters
+from quire.cli.options import Condition, Moment, Seconds, filters
 from quire.inquiry import Inquiry
 from quire_engine.records import Filters
 
@@ -40,6 +40,16 @@ class TestCondition:
     def test_rejects_what_is_no_pair(self, text: str) -> None:
         with pytest.raises(click.BadParameter, match="property=value"):
             Condition().convert(text, None, None)
+
+
+class TestSeconds:
+    def test_reads_a_number(self) -> None:
+        assert [Seconds().convert(text, None, None) for text in ("0", "1.5")] == [0.0, 1.5]
+
+    @pytest.mark.parametrize("text", ["nan", "inf", "-1", "soon", ""])
+    def test_rejects_what_is_no_span(self, text: str) -> None:
+        with pytest.raises(click.BadParameter):
+            Seconds().convert(text, None, None)
 
 
 class TestFilters:

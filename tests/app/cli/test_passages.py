@@ -10,14 +10,15 @@ from quire import contract
 from quire.cli.passages import (
     citation_lines,
     excerpt,
+    fact_lines,
     highlighted,
     hit_lines,
     place,
-    plan_lines,
     question_words,
     searched_words,
 )
 from quire.cli.terminal import Palette, cells
+from quire.explanation import facts
 from quire_engine.records import (
     Citation,
     Filters,
@@ -155,7 +156,7 @@ class TestHitLines:
         assert not set("\x00\x07\x1b\x9b\u202e") & set(text)
 
 
-class TestPlanLines:
+class TestFactLines:
     def plan(self, *excluded: str) -> contract.Json | None:
         query = Query(
             "roses", "en", "factual", 0.0, (), 0.0, None, None, (), (), (), (), Filters(excluded=excluded)
@@ -164,14 +165,14 @@ class TestPlanLines:
         return contract.plan(Plan(query, strategy, Routing("all")))
 
     def test_are_aligned_and_fit_the_width(self) -> None:
-        lines = list(plan_lines(self.plan(*["thorns"] * 5), PLAIN, 40))
+        lines = list(fact_lines(facts(self.plan(*["thorns"] * 5)), PLAIN, 40))
         assert lines[0].startswith("question  factual")
         assert [line[:10] for line in lines].count("only      ") == 1
         assert all(line[10] != " " for line in lines)
         assert max(map(cells, lines)) <= 40
 
     def test_nothing_from_a_question_reaches_the_terminal_as_a_command(self) -> None:
-        text = "".join(plan_lines(self.plan("\x1b]0;owned\x07\x9b2J\u202e"), PLAIN, 60))
+        text = "".join(fact_lines(facts(self.plan("\x1b]0;owned\x07\x9b2J\u202e")), PLAIN, 60))
         assert "owned" in text
         assert not set("\x07\x1b\x9b\u202e") & set(text)
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from quire.contract import Json
 
 from .conftest import Background, eventually
 
 QUESTION = "when to prune roses"
+BROAD = "What is said of roses, the kiln, compost and the zebra?"
 COMMANDS = [
     ["search", QUESTION],
     ["search", QUESTION, "--explain", "-n", "2", "--color"],
@@ -26,17 +31,20 @@ COMMANDS = [
     ["ask", QUESTION, "--in", "Nowhere"],
     ["ask", QUESTION, "--model", "no-such-model"],
     ["ask", QUESTION, "--model", "./none.gguf"],
+    ["ask", QUESTION, "--resume", "none"],
 ]
 
 
 class TestSameOutcome:
-    def test_of_commands(self, running: Background) -> None:
-        assert running.run("search", QUESTION).returncode == 0
+    def test_of_commands(
+        self, running: Background, quire: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("QUIRE_NO_DAEMON")
+        for name in (name for name in running.environment if name.startswith("QUIRE_")):
+            monkeypatch.setenv(name, running.environment[name])
+        assert quire("search", QUESTION).code == 0
         for arguments in COMMANDS:
-            through = running.run(*arguments)
-            within = running.run(*arguments, "--no-daemon")
-            assert through.stdout == within.stdout, arguments
-            assert (through.returncode, through.stderr) == (within.returncode, within.stderr), arguments
+            assert quire(*arguments) == quire(*arguments, "--no-daemon"), arguments
 
     def test_of_circumstances(self, background: Background, tmp_path: Path) -> None:
         """Settings and vault come from the process that asks, each time anew."""
@@ -74,6 +82,22 @@ class TestSameOutcome:
         outcome = running.run("search", "ferry", "--vault", str(odd))
         assert (outcome.returncode, outcome.stderr) == (0, "")
         assert outcome.stdout.startswith("Tide.md")
+
+
+class TestSavedAnswer:
+    def test_is_saved_by_whoever_asks(self, running: Background, tmp_path: Path) -> None:
+        files = tmp_path / "through.json", tmp_path / "within.json"
+        ask = ("ask", QUESTION, "--save-run")
+        assert running.run(*ask, str(files[0])).returncode == 0
+        assert running.run(*ask, str(files[1]), "--no-daemon").returncode == 0
+        through, within = (json.loads(file.read_text()) for file in files)
+        for run in (through, within):
+            run.pop("asked")
+            run["answer"].pop("conversation")
+            run["answer"].pop("timings")
+            run["result"].pop("timings")
+        assert through == within
+        assert running.run("replay", str(files[0])).returncode == 0
 
 
 class TestMissingModel:
@@ -157,3 +181,56 @@ class TestLanguageModel:
         eventually(lambda: background.json("engine", "status")["questions"] == 0, "the end of the answer")
         assert background.run("search", QUESTION).returncode == 0
         assert background.pid == pid
+
+    def test_ctrl_c_ends_the_answer_in_this_process_too(self, running: Background, model: str) -> None:
+        limits = {"QUIRE_ANSWER__MAX_TOKENS": "5000", "QUIRE_ANSWER__CONTEXT_TOKENS": "8192"}
+        ask = ("ask", QUESTION, "--no-daemon", "--model", model, "--jsonl")
+        with running.popen(*ask, **limits) as asking:
+            assert asking.stdout is not None
+            while json.loads(asking.stdout.readline())["type"] != "reading":
+                pass
+            asking.send_signal(signal.SIGINT)
+            out, err = asking.communicate(timeout=60)
+        assert (asking.returncode, err.strip()) == (130, "")
+        assert "answer" not in {json.loads(line)["type"] for line in out.splitlines()}
+
+    def test_the_queue_is_shown_to_who_waits(self, background: Background, model: str) -> None:
+        limits = {"QUIRE_ANSWER__MAX_TOKENS": "5000", "QUIRE_ANSWER__CONTEXT_TOKENS": "8192"}
+        ask = ("ask", QUESTION, "--model", model, "--jsonl")
+        with background.popen(*ask, **limits) as first:
+            assert first.stdout is not None
+            while json.loads(first.stdout.readline())["type"] != "reading":
+                pass
+            with background.popen(*ask, **limits) as second:
+                assert second.stdout is not None
+                while (event := json.loads(second.stdout.readline()))["type"] != "queued":
+                    assert event["type"] in ("hits", "wave")
+                first.send_signal(signal.SIGINT)
+                rest = [json.loads(line) for line in second.communicate(timeout=60)[0].splitlines()]
+        assert event["position"] == 1
+        assert rest[0]["position"] == 0
+        assert rest[-1]["type"] == "answer"
+
+
+class TestBudgets:
+    def test_reach_the_engine_that_answers(self, running: Background) -> None:
+        def waves(**budget: float) -> list[Json]:
+            inquiry = {"text": BROAD, "vault": str(running.vault), "model": "extractive", **budget}
+            *_, answer = running.client.stream("/v1/ask", inquiry)
+            found: list[Json] = answer["waves"]
+            return found
+
+        all_of_it = waves()
+        assert len(all_of_it) > 1
+        for budget in ({"max_waves": 1}, {"budget_tokens": 1}, {"budget_seconds": 0.000001}):
+            (read,) = waves(**budget)
+            assert read["stop_reason"] != all_of_it[0]["stop_reason"]
+
+
+class TestConversations:
+    def test_one_goes_on_whoever_answers(self, running: Background) -> None:
+        first = running.json("ask", "When should I prune the roses?")
+        through = running.json("ask", "-c", "Where do they grow?")
+        within = running.json("ask", "-c", "Where do they grow?", "--no-daemon")
+        assert first["conversation"] == through["conversation"] == within["conversation"] != ""
+        assert through["standalone"] == within["standalone"] == "Where do the roses grow?"

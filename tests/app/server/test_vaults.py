@@ -57,7 +57,7 @@ def settled(vault: OpenVault, patience: float = 30.0) -> bool:
 def slow_embedder(vault: OpenVault, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Passages of the vault are embedded from now on only when the event is set."""
     release = threading.Event()
-    embedder = vault.engine._open_embedder()
+    embedder = vault.engine.embedder()
     embed = embedder.embed_passages
     monkeypatch.setattr(embedder, "embed_passages", lambda texts: (release.wait(60), embed(texts))[1])
     return release

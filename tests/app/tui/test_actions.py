@@ -23,6 +23,7 @@ from quire.tui.widgets.link_list import LinkList
 from quire.tui.widgets.question import QuestionBox
 from quire.tui.widgets.sources import SourceList
 
+Ask = Callable[[Pilot[None], str], Awaitable[None]]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Read = Callable[[App[None]], str]
 
@@ -127,6 +128,20 @@ class TestPalette:
             await pilot.press("enter")
             await settle(pilot)
             assert isinstance(garden.screen, HelpModal)
+
+    async def test_a_new_conversation_is_found_by_its_name(
+        self, garden: QuireApp, ask: Ask, settle: Settle, screen_text: Read
+    ) -> None:
+        async with garden.run_test() as pilot:
+            await self.palette(garden, pilot, settle, "conv")
+            assert "Begin a new conversation" in screen_text(garden)
+            await pilot.press("escape")
+            await ask(pilot, "When are plum trees pruned?")
+            assert "Ask a follow-up" in screen_text(garden)
+            await self.palette(garden, pilot, settle, "conv")
+            await pilot.press("enter")
+            await settle(pilot)
+            assert "Ask your notes" in screen_text(garden)
 
     async def test_only_what_works_here_is_offered(
         self, garden: QuireApp, settle: Settle, screen_text: Read

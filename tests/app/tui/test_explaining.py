@@ -14,7 +14,7 @@ from quire.tui.app import QuireApp
 from quire.tui.messages import AnswerEnded
 from quire.tui.modals.explanation import ExplanationModal
 from quire.tui.screens.ask import AskScreen
-from quire_engine.records import AnswerFinished
+from quire_engine.records import AnswerFinished, Omission
 
 Ask = Callable[[Pilot[None], str], Awaitable[None]]
 Read = Callable[[App[None]], str]
@@ -39,6 +39,7 @@ class TestExplanation:
             shown = screen_text(garden)
             assert re.search(r"question +\w+", shown)
             assert re.search(r"only +path Orchard\.md", shown)
+            assert re.search(r"wave 1 +critical: \d+ passages?, \d+ tokens; why: the question; scores", shown)
             assert re.search(r"1\. Orchard\.md:\d+", shown)
             assert re.search(r"keyword +\d+\.\d{3} BM25F +#1 .* ━+", shown)
             await pilot.press("escape")
@@ -65,6 +66,10 @@ class TestExplanation:
         hostile = replace(
             event.answer,
             hits=(replace(hit, path=f"{EVIL}.md", trace=replace(hit.trace, duplicates=(f"{EVIL}:1-2",))),),
+            standalone=EVIL,
+            waves=(replace(event.answer.waves[0], cause=EVIL, stop_reason=EVIL),),
+            omitted=(Omission(EVIL, 1, 2, EVIL),),
+            notes=(EVIL,),
             plan=replace(plan, query=replace(plan.query, parts=(EVIL, EVIL)), steps=(EVIL,)),
         )
         async with garden.run_test(size=(100, 40)) as pilot:
@@ -77,7 +82,7 @@ class TestExplanation:
             await pilot.press("f2")
             await pilot.pause()
             shown = screen_text(garden)
-        assert shown.count("[bold red]") == 5
+        assert shown.count("[bold red]") == 11
         assert not set("\x07\x1b\x9b\u202e") & set(shown)
 
 

@@ -59,7 +59,7 @@ class TestScreens:
             assert "[here](http://evil.example)" in " ".join(shown.split())
             assert "<b>bold</b> &#x1b;" in " ".join(shown.split())
             clean(app)
-            await pilot.press("1")
+            await pilot.press("1", "enter")
             await settle(pilot)
             assert isinstance(app.screen, NoteScreen)
             shown = screen_text(app)

@@ -37,13 +37,13 @@ async def open_place(app: QuireApp, pilot: Pilot[None], settle: Settle, place: P
 
 
 class TestCitation:
-    @pytest.mark.parametrize("key", ["enter", "1"])
+    @pytest.mark.parametrize("keys", [("enter",), ("1", "enter")])
     async def test_cited_line_stands_out(
-        self, garden: QuireApp, ask: Ask, settle: Settle, screen_text: Read, key: str
+        self, garden: QuireApp, ask: Ask, settle: Settle, screen_text: Read, keys: tuple[str, ...]
     ) -> None:
         async with garden.run_test(size=(120, 30)) as pilot:
             await ask(pilot, PLUMS)
-            await pilot.press(key)
+            await pilot.press(*keys)
             await settle(pilot)
             shown = screen_text(garden)
             assert "Orchard.md:11" in shown.splitlines()[0]
@@ -92,7 +92,7 @@ class TestCitation:
         async with app.run_test() as pilot:
             await ask(pilot, "When do plums ripen?")
             (tmp_path / "vault/Plums.md").write_text("# New\n\nMore.\n\nPlums ripen in August.\n")
-            await pilot.press("1")
+            await pilot.press("1", "enter")
             await settle(pilot)
             assert marked(screen_text(app)) == ["5 ▌Plums ripen in August."]
 
@@ -103,7 +103,7 @@ class TestCitation:
         async with app.run_test() as pilot:
             await ask(pilot, "When do plums ripen?")
             (tmp_path / "vault/Plums.md").write_text("Plums ripen in July.\n")
-            await pilot.press("1")
+            await pilot.press("1", "enter")
             await settle(pilot)
             shown = screen_text(app)
             assert "no longer in this note" in shown

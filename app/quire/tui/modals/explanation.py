@@ -1,4 +1,4 @@
-"""Why these passages: how the question was understood, and what each score consists of."""
+"""Why this answer: how the question was understood, what was read, and what each score consists of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from quire import contract
-from quire.explanation import facts, table
+from quire.explanation import facts, reading, table
 from quire.tui import actions
 from quire.tui.inert import inert
 from quire.tui.places import found
@@ -17,7 +17,7 @@ from quire_engine.records import Answer, Hit
 
 
 class ExplanationModal(ModalScreen[None]):
-    """The plan of an answer's search, and the signals of every passage that it found."""
+    """The plan of an answer's search, the waves that were read, and the signals of every passage found."""
 
     BINDINGS = actions.bindings(actions.Owner.EXPLANATION)
     CSS_PATH = "explanation.tcss"
@@ -28,9 +28,10 @@ class ExplanationModal(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="explanation") as panel:
-            panel.border_title = "Why these passages"
+            panel.border_title = "Why this answer"
             panel.border_subtitle = "Esc closes"
-            for label, words in facts(contract.plan(self._answer.plan)):
+            answer = contract.answer(self._answer)
+            for label, words in (*facts(answer["plan"]), *reading(answer)):
                 with Horizontal(classes="fact"):
                     yield Static(label, classes="label", markup=False)
                     yield Static(inert(words), classes="words", markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from quire.tui import actions, background
 from quire.tui.inert import inert
 from quire.tui.messages import AnswerEnded, AnswerFailed, AnswerProgressed, OpenPlace
 from quire.tui.modals.explanation import ExplanationModal
+from quire.tui.places import Place
 from quire.tui.widgets.answer import AnswerView
 from quire.tui.widgets.question import QuestionBox
 from quire.tui.widgets.sources import SourceList
@@ -51,6 +53,8 @@ class AskScreen(Screen[None]):
         self._worker: Worker[None] | None = None
         self._shown: Answer | None = None
         """The answer on the screen, once it is complete."""
+        self._conversation = background.NEW
+        """That the next question belongs to."""
 
     def compose(self) -> ComposeResult:
         with Container(id="body"):
@@ -71,6 +75,10 @@ class AskScreen(Screen[None]):
         question = event.value.strip()
         if not question:
             return
+        if place := self._numbered(question):
+            self._question.clear()
+            self.post_message(OpenPlace(place))
+            return
         self.query_one(QuestionBox).remember(question)
         self._stop_worker()
         self._number += 1
@@ -78,13 +86,13 @@ class AskScreen(Screen[None]):
         self._shown = None
         self.answering = True
         await self._answer.begin(question, background.SEARCHING)
-        work = partial(background.answer, self._engine, question, self._number, self.post_message)
-        self._worker = self.run_worker(work, thread=True, group="answer")
+        work = partial(background.answer, self._engine, question, self._conversation, self._number)
+        self._worker = self.run_worker(partial(work, self.post_message), thread=True, group="answer")
 
     @on(AnswerProgressed)
     async def _progressed(self, message: AnswerProgressed) -> None:
         if self._is_current(message.question):
-            await self._answer.grow(message.text, message.citations, message.stage)
+            await self._answer.grow(message)
             if message.citations:
                 self._sources.show_citations(message.citations)
 
@@ -94,7 +102,8 @@ class AskScreen(Screen[None]):
             return
         self.answering = False
         self._shown = answer = message.answer
-        for note in answer.plan.query.notes if answer.plan else ():
+        self._go_on_with(answer.conversation or background.NEW)
+        for note in (*(answer.plan.query.notes if answer.plan else ()), *answer.notes):
             self.notify(inert(note), title="Question", severity="warning", markup=False)
         await self._answer.finish(answer)
         if answer.status is AnswerStatus.ABSTAINED:
@@ -103,7 +112,7 @@ class AskScreen(Screen[None]):
             self._sources.show_citations(answer.citations)
         # Who has begun to type the next question goes on typing.
         if self.focused is self._question and not self._question.value and self._sources.places:
-            self._sources.focus()
+            self.set_focus(self._sources)
         self.refresh_bindings()
 
     @on(AnswerFailed)
@@ -111,6 +120,10 @@ class AskScreen(Screen[None]):
         if self._is_current(message.question):
             self.answering = False
             self._answer.stop(message.reason)
+
+    def _go_on_with(self, conversation: str) -> None:
+        self._conversation = conversation
+        self._question.expect(follow_up=conversation != background.NEW)
 
     def _is_current(self, number: int) -> bool:
         return self.answering and number == self._number
@@ -128,8 +141,8 @@ class AskScreen(Screen[None]):
                 return self.answering
             case "ask_again":
                 return not self.answering and self.focused is not self._question
-            case "open_source":
-                return isinstance(parameters[0], int) and self._sources.place(parameters[0]) is not None
+            case "new_conversation":
+                return not self.answering
             case "explain":
                 return self._shown is not None and self._shown.plan is not None
         return True
@@ -145,14 +158,17 @@ class AskScreen(Screen[None]):
         """Go to the question box."""
         self._question.focus()
 
-    def action_open_source(self, number: int) -> None:
-        """Open the passage with that number."""
-        place = self._sources.place(number)
-        if place is not None:
-            self.post_message(OpenPlace(place))
+    async def action_new_conversation(self) -> None:
+        """Have the next question begin a conversation."""
+        self._go_on_with(background.NEW)
+        self._shown = None
+        self._sources.empty()
+        await self._answer.greet()
+        self._question.focus()
+        self.refresh_bindings()
 
     def action_explain(self) -> None:
-        """Show why these passages were found."""
+        """Show what was read for the answer, and why."""
         if self._shown is not None:
             self.app.push_screen(ExplanationModal(self._shown))
 
@@ -163,16 +179,25 @@ class AskScreen(Screen[None]):
 
     @on(AnswerView.MarkChosen)
     def _mark_chosen(self, event: AnswerView.MarkChosen) -> None:
-        self.action_open_source(event.n)
+        if place := self._sources.place(event.n):
+            self.post_message(OpenPlace(place))
 
-    def on_key(self, event: Key) -> None:
-        """What is typed outside the question box begins the next question."""
-        if not event.is_printable or not event.character or event.key in self.active_bindings:
-            return
-        if self.focused is not self._question:
-            event.stop()
-            self._question.focus()
-            self._question.insert_text_at_cursor(event.character)
+    def foresee(self, event: Key) -> None:
+        """Have what is typed outside the question box begin the next question.
+
+        To be told of a key before any widget gets it: then the box gets this one and all that follow, in
+        their order, however fast they come.
+        """
+        if (
+            event.is_printable
+            and self.focused is not self._question
+            and event.key not in self.active_bindings
+        ):
+            self.set_focus(self._question)
+
+    def _numbered(self, text: str) -> Place | None:
+        """The passage whose number ``text`` is."""
+        return self._sources.place(int(text)) if re.fullmatch("[1-9][0-9]?", text) else None
 
     # --------------------------------------------------------------------------------------- parts
 

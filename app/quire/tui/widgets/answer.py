@@ -11,8 +11,10 @@ from textual.message import Message
 from textual.widgets import Markdown, Static
 
 from quire.tui.inert import inert, inert_lines
+from quire.tui.messages import AnswerProgressed
 from quire.tui.widgets.answer_markdown import AnswerMarkdown, citation_number, with_room_for_marks
-from quire_engine.records import Answer, AnswerStatus, Citation
+from quire_engine.quantities import counted
+from quire_engine.records import Answer, AnswerStatus, Citation, Wave
 
 _STATES = ("-busy", "-supported", "-partial", "-abstained", "-stopped")
 
@@ -33,31 +35,45 @@ class AnswerView(VerticalScroll):
         self._text = ""
 
     def compose(self) -> ComposeResult:
-        yield Static(f"Ask a question about the notes in {self._vault}.", id="asked", markup=False)
-        yield Static(
-            "The answer comes with citations; open one to see the passage where it stands.",
-            id="state",
-            markup=False,
-        )
+        for part in ("asked", "understood", "state", "reading"):
+            yield Static("", id=part, markup=False)
         yield AnswerMarkdown()
+
+    async def on_mount(self) -> None:
+        await self.greet()
+
+    async def greet(self) -> None:
+        """Say what can be done here, instead of an answer."""
+        how = "The answer comes with citations; open one to see the passage where it stands."
+        await self._empty(f"Ask a question about the notes in {self._vault}.")
+        self._state("", how)
 
     async def begin(self, question: str, stage: str) -> None:
         """Make room for the answer to ``question``."""
-        self._text = ""
-        self.query_one("#asked", Static).update(inert(question))
+        await self._empty(inert(question))
         self._state("-busy", stage)
+
+    async def _empty(self, head: str) -> None:
+        self._text = ""
+        self.query_one("#asked", Static).update(head)
+        self._understood("")
+        self._read(())
         markdown = self.query_one(AnswerMarkdown)
         markdown.numbers = frozenset()
         await markdown.update("")
         self.scroll_home(animate=False)
 
-    async def grow(self, text: str, citations: tuple[Citation, ...], stage: str) -> None:
-        """Show the answer so far; ``text`` continues what is shown."""
-        self._state("-busy", stage)
-        await self._append(text, citations)
+    async def grow(self, progress: AnswerProgressed) -> None:
+        """Show the answer so far; its text continues what is shown."""
+        self._state("-busy", inert(progress.stage))
+        self._understood(progress.standalone)
+        self._read(progress.waves)
+        await self._append(progress.text, progress.citations)
 
     async def finish(self, answer: Answer) -> None:
         """Show the whole answer and what it is worth."""
+        self._understood(answer.standalone)
+        self._read(answer.waves)
         await self._append(answer.text, answer.citations)
         self._state(f"-{answer.status.value}", verdict(answer))
 
@@ -73,6 +89,17 @@ class AnswerView(VerticalScroll):
             markdown.numbers = frozenset(citation.n for citation in citations)
             await markdown.append(with_room_for_marks(inert_lines(new)))
 
+    def _understood(self, standalone: str) -> None:
+        self._line("#understood", f"understood as: {inert(standalone)}" if standalone else "")
+
+    def _read(self, waves: tuple[Wave, ...]) -> None:
+        self._line("#reading", reading(waves))
+
+    def _line(self, part: str, words: str) -> None:
+        line = self.query_one(part, Static)
+        line.update(words)
+        line.display = bool(words)
+
     def _state(self, state: str, words: str) -> None:
         line = self.query_one("#state", Static)
         line.update(words)
@@ -87,6 +114,15 @@ class AnswerView(VerticalScroll):
             self.post_message(self.MarkChosen(number))
 
 
+def reading(waves: tuple[Wave, ...]) -> str:
+    """What was read for an answer, on one line; empty when nothing was."""
+    if not waves:
+        return ""
+    loads = ", ".join(f"{wave.chunks} {wave.tier}" for wave in waves)
+    tokens = counted(sum(wave.tokens for wave in waves), "token")
+    return f"read {loads}: {tokens}, sufficiency {waves[-1].sufficiency:.2f}"
+
+
 def verdict(answer: Answer) -> str:
     """What an answer is worth, in words."""
     match answer.status:
@@ -95,7 +131,7 @@ def verdict(answer: Answer) -> str:
         case AnswerStatus.PARTIAL:
             words = "Only partly supported: what the notes do not prove was left out."
             if answer.model == "extractive":
-                words = "Only partly supported: the nearest sentences, which may not answer the question."
+                words = "Only partly supported: these sentences come nearest and may not answer the question."
         case AnswerStatus.ABSTAINED:
             words = "No evidence."
             if answer.hits:

@@ -6,6 +6,9 @@ from textual.widgets import Input
 
 from quire.tui import actions
 
+_FIRST = "Ask your notes"
+_FOLLOW_UP = "Ask a follow-up"
+
 
 class QuestionBox(Input):
     """An input line with a history: up goes back, down comes forward and ends at the draft."""
@@ -13,11 +16,15 @@ class QuestionBox(Input):
     BINDINGS = actions.bindings(actions.Owner.QUESTION)
 
     def __init__(self) -> None:
-        super().__init__(placeholder="Ask your notes", id="question", select_on_focus=False)
+        super().__init__(placeholder=_FIRST, id="question", select_on_focus=False)
         self._asked: list[str] = []
         self._position = 0
         """In ``_asked``; one past its end means the draft."""
         self._draft = ""
+
+    def expect(self, *, follow_up: bool) -> None:
+        """Say whether the next question goes on with a conversation."""
+        self.placeholder = _FOLLOW_UP if follow_up else _FIRST
 
     def remember(self, question: str) -> None:
         """Add a question to the history and start a new draft."""
