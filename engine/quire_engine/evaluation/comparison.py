@@ -67,17 +67,31 @@ def compare(then: Sequence[QueryResult], now: Sequence[QueryResult]) -> Comparis
         len(common),
         len(now) - len(common),
         len(then) - len(common),
-        _differences(pairs),
+        differences([(then.measures, now.measures) for then, now in pairs], list(pairs[0][1].measures)),
         _latencies(pairs),
         tuple(changes),
     )
 
 
-def _differences(pairs: Sequence[tuple[QueryResult, QueryResult]]) -> dict[str, Difference]:
-    names = [name for name in pairs[0][1].measures if name in pairs[0][0].measures]
-    old, new = (
-        np.array([[pair[side].measures[name] for name in names] for pair in pairs]) for side in (0, 1)
-    )
+def differences(
+    pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]], names: Sequence[str]
+) -> dict[str, Difference]:
+    """What changed in each measure of ``names``, over the pairs (then, now) of which both have it."""
+    alike: dict[tuple[int, ...], list[str]] = {}  # measures of the same pairs are resampled together
+    for name in names:
+        rows = tuple(row for row, (then, now) in enumerate(pairs) if name in then and name in now)
+        if rows:
+            alike.setdefault(rows, []).append(name)
+    found: dict[str, Difference] = {}
+    for rows, columns in alike.items():
+        found |= _differences([pairs[row] for row in rows], columns)
+    return {name: found[name] for name in names if name in found}
+
+
+def _differences(
+    pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]], names: Sequence[str]
+) -> dict[str, Difference]:
+    old, new = (np.array([[pair[side][name] for name in names] for pair in pairs]) for side in (0, 1))
     change = new - old
     observed = change.mean(axis=0)
     means = resampled_means(change)

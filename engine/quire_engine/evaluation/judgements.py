@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from quire_engine.errors import ConfigError
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Query:
         return {document: grade for document, grade in self.grades.items() if grade > 0}
 
 
-def spread(items: Sequence[Query], limit: int | None) -> list[Query]:
+def spread(items: Sequence[_Item], limit: int | None) -> list[_Item]:
     """``limit`` of ``items`` at even distances, in order; all of them when there are no more."""
     if limit is None or limit >= len(items):
         return list(items)
@@ -53,14 +55,12 @@ def read_queries(folder: Path) -> list[Query]:
                 f"{folder / 'qrels.tsv'}, line {number}: expected query, document and grade between tabs"
             ) from error
     queries: dict[str, Query] = {}
-    for number, line in _lines(folder / "queries.jsonl"):
+    expected = '{"id": …, "text": …}'
+    for number, entry in json_lines(folder / "queries.jsonl", expected):
         try:
-            entry: dict[str, Any] = json.loads(line)
             identity, text = str(entry.pop("id")), str(entry.pop("text"))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(
-                f'{folder / "queries.jsonl"}, line {number}: expected {{"id": …, "text": …}}'
-            ) from error
+        except KeyError as error:
+            raise ConfigError(f"{folder / 'queries.jsonl'}, line {number}: expected {expected}") from error
         if identity in queries:
             raise ConfigError(
                 f"{folder / 'queries.jsonl'}, line {number}: the id {identity!r} is taken already"
@@ -71,6 +71,18 @@ def read_queries(folder: Path) -> list[Query]:
     if not judged:
         raise ConfigError(f"{folder} holds no query with a relevant judgement")
     return judged
+
+
+def json_lines(path: Path, expected: str) -> Iterable[tuple[int, dict[str, Any]]]:
+    """(line number, object) of the lines of ``path``; raises `ConfigError` for one that is no object."""
+    for number, line in _lines(path):
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        if not isinstance(entry, dict):
+            raise ConfigError(f"{path}, line {number}: expected {expected}")
+        yield number, entry
 
 
 def _lines(path: Path) -> Iterable[tuple[int, str]]:

@@ -7,6 +7,7 @@ give the same intervals.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,27 +25,34 @@ _TAILS = (0.025, 0.975)
 _ROUNDING = 1e-9
 
 
+def resamples(items: int) -> Iterator[NDArray[np.int64]]:
+    """How often each of ``items`` is drawn, for each of `RESAMPLES` samples drawn with replacement.
+
+    In arrays of as many rows as fit: a row for each sample, a column for each item.
+    """
+    draw = np.random.default_rng(_SEED)
+    samples = max(1, _AT_ONCE // items)
+    for start in range(0, RESAMPLES, samples):
+        count = min(samples, RESAMPLES - start)
+        drawn = draw.integers(items, size=(count, items)) + items * np.arange(count)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=count * items).reshape(count, items)
+
+
 def resampled_means(values: Doubles) -> Doubles:
     """Means of samples drawn with replacement from the rows of ``values``.
 
     ``values`` has a row for each query and a column for each measure; the result a row for each of
     `RESAMPLES` samples. A sample draws whole rows, so that measures stay paired.
     """
-    queries = len(values)
-    draw = np.random.default_rng(_SEED)
-    samples = max(1, _AT_ONCE // queries)
-    means = []
-    for start in range(0, RESAMPLES, samples):
-        count = min(samples, RESAMPLES - start)
-        drawn = draw.integers(queries, size=(count, queries)) + queries * np.arange(count)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=count * queries).reshape(count, queries)
-        means.append(times @ values / queries)
-    return np.concatenate(means)
+    return np.concatenate([times @ values / len(values) for times in resamples(len(values))])
 
 
 def intervals(means: Doubles) -> list[tuple[float, float]]:
-    """The 95 % percentile interval of each column of `resampled_means`."""
-    low, high = np.quantile(means, _TAILS, axis=0)
+    """The 95 % percentile interval of each column of `resampled_means`.
+
+    Samples that a measure says nothing of (NaN) are left out; there must be others.
+    """
+    low, high = np.nanquantile(means, _TAILS, axis=0)
     return list(zip(low.tolist(), high.tolist(), strict=True))
 
 

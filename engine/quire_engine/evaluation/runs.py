@@ -2,92 +2,65 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from quire_engine._version import __version__
-from quire_engine.errors import ConfigError, one_line
 from quire_engine.evaluation.comparison import MAIN_MEASURE
-from quire_engine.records import EvalReport, EvalRun, QueryResult
+from quire_engine.evaluation.latency import ANSWER_STAGES
+from quire_engine.json_files import JsonFormat
+from quire_engine.records import AnswerReport, AnswerResult, EvalReport, EvalRun, QueryResult
 from quire_engine.settings import Settings
 
-SCHEMA = "quire.run/1"
-_IRRELEVANT = {"vault", "offline", "answer", "engine"}
-"""Settings that do not change what a search finds."""
-_RUN = TypeAdapter(EvalRun)
+_IRRELEVANT = {"vault", "offline", "engine"}
+"""Settings that change neither what a search finds nor what is answered."""
+_ASIDE = {"model", "threads", "gpu_layers", "unload_minutes", "history"}
+"""Those of answers that do not change what they say; the model, which may be a path, stands beside them."""
+_FORMAT = JsonFormat(
+    "saved run",
+    "quire.run/1",
+    "make one with `quire eval DIR --save FILE`",
+    TypeAdapter(EvalRun),
+    most_bytes=512 * 2**20,
+)
+"""The rankings of ten thousand questions are some 50 MiB."""
 
 
-def run_of(report: EvalReport, fingerprint: str, settings: Settings) -> EvalRun:
-    """``report`` query by query, with what it was made with: embedding model, settings, this Quire."""
+def run_of(
+    report: EvalReport | None, answers: AnswerReport | None, fingerprint: str, settings: Settings
+) -> EvalRun:
+    """Both reports question by question, with what they were made with: models, settings, this Quire.
+
+    One of the two may not have been made.
+    """
+    excluded: dict[str, Any] = dict.fromkeys(_IRRELEVANT, True)
+    excluded["answer"] = True if answers is None else _ASIDE
     return EvalRun(
         __version__,
         fingerprint,
-        report.generation,
-        settings.model_dump(mode="json", exclude=_IRRELEVANT),
-        report.unit,
-        report.results,
+        max(measured.generation for measured in (report, answers) if measured is not None),
+        settings.model_dump(mode="json", exclude=excluded),
+        "note" if report is None else report.unit,
+        () if report is None else report.results,
+        "" if answers is None else answers.model,
+        () if answers is None else answers.results,
     )
 
 
 def save_run(run: EvalRun, path: Path) -> None:
     """Write ``run`` to ``path``, whole or not at all; what was there is replaced. Raises `ConfigError`."""
-    document = json.dumps({"schema": SCHEMA, **_RUN.dump_python(run, mode="json")}, ensure_ascii=False)
-    target = path.resolve()  # a link to a file that is kept elsewhere stays a link
-    temporary = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(document + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(target)
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+    _FORMAT.write(_FORMAT.document(run), path)
 
 
 def load_run(path: Path) -> EvalRun:
-    """The run that `save_run` wrote to ``path``. Raises `ConfigError` when it holds none."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        document: Any = json.loads(text, parse_float=_finite, parse_int=_finite, parse_constant=_finite)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
-    except OverflowError as error:
-        raise ConfigError(f"{path} is a damaged run: it holds numbers that are not finite") from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is no saved run: it is not JSON") from error
-    found = document.get("schema") if isinstance(document, dict) else None
-    if found != SCHEMA:
-        raise ConfigError(f"{path} is no saved run ({SCHEMA}); make one with `quire eval DIR --save FILE`")
-    try:
-        run = _RUN.validate_json(text, strict=True)  # lenient, it would make numbers of words: "nan"
-    except ValidationError as error:
-        first = error.errors()[0]
-        problem = ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-        raise ConfigError(f"{path} is a damaged run: {one_line(problem)}") from error
-    if lacking := _lacking(run.results):
-        raise ConfigError(f"{path} is a damaged run: {lacking}")
+    """The run that `save_run` wrote to ``path``. Raises `ConfigError` in one line when it holds none."""
+    run = _FORMAT.value(_FORMAT.read(path), path)
+    if lacking := _lacking(run.results) or _lacking_answers(run.answers):
+        raise _FORMAT.damaged(path, lacking)
     return run
-
-
-def _finite(number: str) -> float:
-    """What JSON calls ``number``; raises `OverflowError` when that is none, or larger than there are."""
-    value = float(number)
-    if not math.isfinite(value):
-        raise OverflowError
-    return value
 
 
 def _lacking(results: Sequence[QueryResult]) -> str | None:
@@ -97,4 +70,14 @@ def _lacking(results: Sequence[QueryResult]) -> str | None:
             return f"results.{number} has other measures than a run has"
         if "total" not in result.timings:
             return f"results.{number}.timings has no total"
+    return None
+
+
+def _lacking_answers(results: Sequence[AnswerResult]) -> str | None:
+    for number, result in enumerate(results):
+        if "correct" not in result.measures:
+            return f"answers.{number}.measures has no correct"
+        for stage in ANSWER_STAGES:
+            if stage not in result.timings:
+                return f"answers.{number}.timings has no {stage}"
     return None

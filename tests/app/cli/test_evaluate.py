@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -94,7 +95,7 @@ class TestBy:
 
 
 @pytest.fixture
-def saved(quire: Quire, judged: Path, places: Path) -> Path:
+def saved(quire: Quire, judged: Path, vault: Path, places: Path) -> Path:
     """A run over ``judged``, and after it a note more, which says what one question asks for.
 
     Both are made once; no test changes them.
@@ -102,7 +103,7 @@ def saved(quire: Quire, judged: Path, places: Path) -> Path:
     folder, file = places / "evaluated", places / "evaluated.json"
     (judged / "eval.toml").write_text(f"vault = {json.dumps(str(folder))}\n")
     if not file.exists():
-        write_notes(folder)
+        copytree(vault, folder)
         assert quire("eval", str(judged), "--save", str(file)).code == 0
         said = "How hot is the kiln"
         (folder / "Answer.md").write_text(f"# {said}\n\n{said}? How hot the kiln is!\n")

@@ -30,7 +30,7 @@ def run() -> EvalRun:
     )
     report = EvalReport(1, "note", {"ndcg@10": 0.5}, generation=4, results=(result,))
     settings = Settings(vault=Path("/private/vault"), retrieval=RetrievalSettings(rrf_k=7))
-    return run_of(report, "model-x", settings)
+    return run_of(report, None, "model-x", settings)
 
 
 class TestRun:
@@ -68,8 +68,8 @@ class TestLoad:
             ("not json", "is no saved run: it is not JSON"),
             ("[]", r"is no saved run \(quire\.run/1\)"),
             ('{"schema": "quire.eval/1"}', r"is no saved run \(quire\.run/1\)"),
-            ('{"schema": "quire.run/1", "version": 1}', "is a damaged run: version"),
-            ('{"schema": "quire.run/1"}', "is a damaged run: version: Field required"),
+            ('{"schema": "quire.run/1", "version": 1}', "is a damaged saved run: version"),
+            ('{"schema": "quire.run/1"}', "is a damaged saved run: version: Field required"),
             pytest.param("[" * 200_000, "is no saved run: it is not JSON", id="deep"),
             pytest.param(
                 '{"a":' * 200_000 + "1" + "}" * 200_000, "is no saved run: it is not JSON", id="deep, whole"
@@ -111,7 +111,7 @@ class TestLoad:
         document = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
         damage(document["results"][1])
         (tmp_path / "run.json").write_text(json.dumps(document))
-        with pytest.raises(ConfigError, match=f"is a damaged run: .*{complaint}") as caught:
+        with pytest.raises(ConfigError, match=f"is a damaged saved run: .*{complaint}") as caught:
             load_run(tmp_path / "run.json")
         assert str(caught.value).isprintable()
 
@@ -122,11 +122,11 @@ class TestLoad:
         text = (tmp_path / "run.json").read_text(encoding="utf-8")
         assert '"rrf_k": 7' in text
         (tmp_path / "run.json").write_text(text.replace('"rrf_k": 7', '"rrf_k": 1e999'), encoding="utf-8")
-        with pytest.raises(ConfigError, match="holds numbers that are not finite"):
+        with pytest.raises(ConfigError, match="numbers that are too large or not finite"):
             load_run(tmp_path / "run.json")
 
     def test_a_file_that_is_not_there_or_no_text_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"cannot read .*run\.json: No such file"):
+        with pytest.raises(ConfigError, match=r"cannot read .*run\.json: there is no such file"):
             load_run(tmp_path / "run.json")
         (tmp_path / "run.json").write_bytes(b"\xff\xfe")
         with pytest.raises(ConfigError, match="is no saved run"):
