@@ -40,9 +40,10 @@ _MOSTLY = 0.5
 """The coverage below which too much of the question was met nowhere."""
 READABLE = 0.6
 """The reading trust from which the embedding model's signals count."""
-_BEARING_WORDS = 14.8, -5.9
-"""Where the embedding model cannot read the question: a logistic function of the best coverage alone, fitted
-on questions that a vault of encyclopaedia articles answers and others of another field."""
+_BEARING_WORDS = 4.05, 9.82, -5.7
+"""Where the embedding model cannot read the question: a logistic function of the best coverage by a sentence
+(headings count half) and by a passage. Fitted on 1,306 questions in seven languages and on the same questions
+without the articles that answer them: 90 % of these are told apart, at 16 % of those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +161,15 @@ def bearing(ranker: SentenceRanker) -> float:
 
     A logistic function, fitted on questions that a vault of encyclopaedia articles answers and on questions
     of another field (``scripts/bench answer-weights`` fits it anew). Where the embedding model cannot read
-    the question, the best coverage alone decides.
+    the question, the coverage of its words decides.
     """
     if not ranker.ranked:
         return 0.0
     if ranker.trust < READABLE:
-        slope, offset = _BEARING_WORDS
+        of_sentence, of_passage, offset = _BEARING_WORDS
         covered = max(c.signals["coverage"] + 0.5 * c.signals["around"] for c in ranker.ranked)
-        return _logistic(slope * covered + offset)
+        passage = max(c.signals["passage"] for c in ranker.ranked)
+        return _logistic(of_sentence * covered + of_passage * passage + offset)
     return _weighed("bearing", features(ranker))
 
 
