@@ -213,9 +213,9 @@ class Answerer:
             return hits, sum(self._count([hit.text for hit in hits]))
         loaded = prompt.load(hits, loading.reading.relevance)
         draft.omitted += loaded.omitted
-        shown = {hit.chunk_id for hit in prompt.passages}
-        loading.reading.keep(shown)
-        return [hit for hit in hits if hit.chunk_id in shown], loaded.tokens
+        shown = prompt.passages
+        loading.reading.keep({hit.chunk_id for hit in shown})
+        return shown[len(shown) - loaded.passages :], loaded.tokens
 
     def _count(self, texts: list[str]) -> list[int]:
         return self._embedder().count_tokens(texts)
