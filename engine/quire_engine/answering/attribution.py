@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from quire_engine.analysis import reading_trust
 from quire_engine.answering.drafts import Evidence
+from quire_engine.answering.excerpts import quotable
 from quire_engine.answering.orders import paragraphs_of_orders
 from quire_engine.answering.support import FIRM_SUPPORT, MIN_SUPPORT, Judgement, claimed, judge, score
 from quire_engine.answering.wording import Wording, joined, wording, wording_of_note
@@ -33,7 +33,6 @@ _SAME_MEANING = 0.33
 five in 100 wrong answers in the place of the right ones. Words for related things have it, too."""
 _REPLACED_COST = 0.1
 """What words in the place of others count against a quote while its meaning is not known."""
-_LINE = re.compile(r"^[^\n\w]*+\w[^\n]*", re.MULTILINE)
 _TRUSTED = 0.6
 """The reading trust from which the embedding model is asked."""
 
@@ -161,13 +160,11 @@ class Attribution:
 
 
 def _spans(hit: Hit) -> Sequence[tuple[int, int]]:
-    """What may be quoted of ``hit``: its sentences; of properties, which have none, the lines.
+    """What may be quoted of ``hit``: its sentences, or its properties.
 
     Nothing of a paragraph that gives orders to the model: one that obeys must not prove itself by them.
     """
-    spans: Sequence[tuple[int, int]] = hit.sentences
-    if not spans and hit.kind == "properties":
-        spans = [match.span() for match in _LINE.finditer(hit.text)]
+    spans = quotable(hit).sentences
     orders = paragraphs_of_orders(hit.text)
     return [span for span in spans if not any(span[0] < end and start < span[1] for start, end in orders)]
 

@@ -11,6 +11,7 @@ from itertools import accumulate
 
 from quire_engine.analysis import fold, terms
 from quire_engine.answering.scopes import AROUND, Hedge, clause, hedged, numbered, shifted
+from quire_engine.answering.structure import without_struck
 from quire_engine.answering.wording_tables import (
     BOTH_WAYS,
     CONTRASTS,
@@ -34,7 +35,6 @@ _PIECE = re.compile(
     r"|(?P<word>[^\W\d_](?:\w|['’](?=\w)|[\u0300-\u036f\u0610-\u065f\u0900-\u0dff\u0e31-\u0e4e])*)"
     r"|(?P<symbol>[%$€£¥])|(?P<clause>[.,;:!?()–—。，、；：？！،؛؟।])"
 )
-_STRUCK = re.compile(r"~~[^~]{1,5000}~~")
 _GROUPED = re.compile(rf"\d{{1,3}}(?:{_GROUP}\d{{3}})+")
 _ORDINAL_ENDS = frozenset("st nd rd th".split())
 _UNSPACED = re.compile(
@@ -238,7 +238,7 @@ def wording(text: str, language: str = "") -> Wording:
 
 def wording_of_note(text: str, language: str = "") -> Wording:
     """Take a piece of a note apart: the words that a reader sees, without what is struck out."""
-    return wording(plain(_STRUCK.sub(" ", text) if "~~" in text else text), language)
+    return wording(plain(without_struck(text)), language)
 
 
 def joined(parts: Sequence[Wording], text: str) -> Wording:
